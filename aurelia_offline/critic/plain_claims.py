@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
 from aurelia_offline.questions.directions import drop_mark, mark_directions
@@ -19,26 +20,43 @@ _NUMBER = r"\d+(?:\.\d+)?"
 _TIME = re.compile(
     rf"(?:t ?= ?)?({_NUMBER})(?: ?s\b|(?= ?(?:-|to|and|until|till|through|up to) (?:t ?= ?)?{_NUMBER} ?s\b))"
 )
+_CLOCKLESS = r"(?<![\d.:])\d+\.\d+(?![\d:]|\.\d)"
+"""A number with a decimal point and no unit behind it: of what is told here, only times are such numbers."""
 _HERTZ = re.compile(rf"({_NUMBER}) ?hz\b")
 _RATE = re.compile(r"(\d+) ?(?:bpm\b|(?:\w+ ){0,2}?(?:per|a|each|to the|in 1|in one|every) ?min(?:ute)?\b)")
 _COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
-_ONE_SIDED = re.compile(r"\b(?:until|till|before|after|since|up to|first|last) (?:about |around )?$|\bonwards?\b")
+_ONE_SIDED = re.compile(r"\b(?:until|till|before|up to|first|last) (?:about |around )?$")
+_DURATION = re.compile(rf"\b(?:for|lasts|lasting|takes) (?:about |around )?{_NUMBER} s\b(?! (?:to|until|till|-))")
 _OFTEN = {"never": 0, "none": 0, "no": 0, "once": 1, "one": 1, "single": 1, "twice": 2}
-_NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|neither|nor|without|cannot)\b|n't\b")
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|nothing|nobody|neither|nor|without|cannot|fails?|failed|lack(?:s|ing|ed)?|absen(?:t|ce)"
+    r"|devoid|missing|free of|unaccompanied|rarely|seldom|scarcely)\b|n't\b"
+)
 _NONE_AS_LOUD = re.compile(
-    r"\b(?:no|none|nothing)\b[^.]*\b(?:(?:as|so) (?:loud(?:ly)?|strong|intense|powerful) as|(?:louder|stronger) than)\b"
+    r"\b(?:no|none|nothing|never|not)\b[^.]*"
+    r"\b(?:(?:as|so) (?:loud(?:ly)?|strong(?:ly)?|intense|powerful|much volume) as|(?:louder|stronger|more powerful) than"
+    r"|(?:match|equal|surpass|exceed|rival|top|beat|outdo|drown)\w*)\b"
+)
+_ALL_SOFTER = re.compile(
+    r"\b(?:all|any|every|each|others?|rest|remaining|everything)\b[^.]*"
+    r"\b(?:(?:softer|quieter|fainter|weaker|gentler|less (?:loud|powerful|intense|strong)|lower in (?:volume|level|loudness)) than"
+    r"|(?:drowned out|outdone|surpassed|exceeded|beaten|topped|outclassed) (?:in \w+ )?by|less loudly than)"
 )
 _ABOVE_ALL = re.compile(
-    r"(?:\b(?:louder than|stronger than|more (?:loud(?:ly)?|intense|powerful) than|drowns out)"
-    r"|^(?=.*\b(?:volume|loudness|level)\b).*\b(?:exceeds|surpasses|tops|beats|outdoes)) "
-    r"(?:all|any|every|each|the (?:others?|rest)|everything|anything)\b"
+    r"(?:\b(?:(?:louder|stronger|loudly|mightier|more (?:loud(?:ly)?|intense|powerful|forceful|volume)|higher in (?:volume|level"
+    r"|loudness)|greater in (?:volume|loudness)) (?:than|compared (?:to|with))|(?:drown|overpower|outshout|out-?blast|outsound"
+    r"|overshadow|dwarf)\w*(?: out)?)"
+    r"|^(?=.*\b(?:volume|loudness|level|loud)\b).*\b(?:exceed|surpass|top|beat|outdo|outrank|lead|above|over|best|outstrip"
+    r"|outclass|ahead of|outweigh)\w*)(?: over)? "
+    r"(?:them )?(?:all|any|every|each|(?:the|its) (?:others?|rest|remaining|neighbours)|everything|anything|both of|its fellows)\b"
 )
 _COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
 _SENTENCE_END = re.compile(r"[.!]\s+")
 _LEANS = re.compile(
-    r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
-    r"|\b\d(?:st|nd|rd|th) one\b"
+    r"\b(?:it|its|it's|they|their|them|this|that|these|those|then|next|later|afterwards?|more|after that|both|so|such|does"
+    r"|did|there|followed|finally|thereafter|each|neither|here)\b|\b\d(?:st|nd|rd|th)\b"
 )
+_NEW_THING = re.compile(r"\b(?:an?|another|some|1)\b")
 # "Each sound a tone" names no track.
 _TRACK = re.compile(
     r"\b(?:(?:track|candidate|recording|option|audio) [a-h]|sound [b-h]"
@@ -54,13 +72,28 @@ _SAME_WORDS = (
         ),
         "",
     ),
-    (re.compile(r"\bwhite noise\b"), "noise"),
-    (re.compile(r"\bright (?=after|behind|before|at|on time|away)"), ""),
-    (re.compile(r"\bmost (?:loud|strong|intense|powerful)\b"), "loudest"),
-    (re.compile(r"\bnot (?:all )?(?:equally loud|as loud as each other)\b"), "different"),
-    (re.compile(r"\b(?:before long|after (?:a while|some time)),?"), " "),
-    (re.compile(r"\b((?:at|by|to|until|till|around|about|is) \d+\.\d+)(?=[,.]?(?: and\b| it\b|$))"), r"\1 s"),
+    (
+        re.compile(
+            rf"(?<!the )(?<!left )\bright (?=after|behind|before|at|on time|on {_NUMBER}|up|until|till|to {_NUMBER}|from|through|around)"
+        ),
+        "",
+    ),
+    (re.compile(rf"\b(?:some|almost|nearly|just under|just over|just about|shy of) (?=(?:t ?= ?)?{_NUMBER})"), ""),
+    (
+        re.compile(
+            r"\b(?:never|n't|not) (?:stop|end|cease|pause|rest|finish|let up)(?:s|ping|ing)? (?=until|till|before)"
+        ),
+        "lasts ",
+    ),
+    (re.compile(r"(?<=\d)-(?=[a-z])|(?<=[a-z])-(?=[a-z])(?!-?(?:pitched|volume)\b)"), " "),
+    (
+        re.compile(
+            rf"({_CLOCKLESS})(?= *(?:[,.;:)]|$|-|(?:and|to|until|till|through|it|its|on|in|into|there|with|a|an|the|up|is|as)\b))"
+        ),
+        r"\1 s",
+    ),
 )
+_AGREEMENT_END = re.compile(r"[:;.]|, (?:and|but|so)\b")
 _ORDER_ZONES = ("order_clause", "order_list", "order_between", "order_closing")
 _SLOTS = ("times", "hertz", "rate", "numbers", "voices", "colours", "places", "ordinals", "levels")
 
@@ -93,23 +126,57 @@ class NamedThings:
         """Whether it holds a word of one of the cues; a cue without a dot is one of the table `cues`."""
         return any(claim_words().has(cue if "." in cue else f"cues.{cue}", self.text) for cue in cues)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it says that something moves, by a noun of movement or a verb that may be a figure of speech."""
+        return self.says("motion", "motion_verb")
+
     def only(self, *slots: str) -> bool:
         """Whether it names nothing but these."""
         return not any(getattr(self, slot) for slot in _SLOTS if slot not in slots)
 
     @property
     def span(self) -> str:
-        """Its one or two times in plain words; empty if there are others or one of them is a bound."""
-        bound = any(_ONE_SIDED.search(self.text[: match.start()]) for match in _TIME.finditer(self.text))
-        if len(self.times) == 2 and float(self.times[0]) < float(self.times[1]):
-            return f"from {self.times[0]} s to {self.times[1]} s"
-        return f"at {self.times[0]} s" if len(self.times) == 1 and not bound else ""
+        """Its one or two times in plain words; empty if there are others, or it tells of what lies outside them."""
+        if _DURATION.search(self.text) or len(self.times) not in (1, 2):
+            return ""
+        roles = _time_roles(self.text)
+        if len(roles) == 1:
+            ((time, role),) = roles.items()
+            bound = any(_ONE_SIDED.search(self.text[: match.start()]) for match in _TIME.finditer(self.text))
+            return "" if bound or role == "ending" else f"at {time} s"
+        start, end = sorted(roles, key=float)
+        return "" if (roles[start], roles[end]) == ("ending", "starting") else f"from {start} s to {end} s"
+
+
+def _time_roles(text: str) -> dict[str, str]:
+    """The times of a text with the last word before each, and after the one before, that makes it a start or an end."""
+    roles, before = {}, 0
+    for match in _TIME.finditer(text):
+        part, before = text[before : match.start()], match.end()
+        last = {role: claim_words().last(f"cues.{role}", part) for role in ("starting", "ending")}
+        role = max(last, key=lambda name: last[name])
+        roles[match[1]] = role if last[role] >= 0 else ""
+    return roles
 
 
 @cache
 def claim_words() -> WordList:
     """The words of claim_words.toml."""
-    return WordList(tomllib.loads(files("aurelia_offline.critic").joinpath("claim_words.toml").read_text("utf-8")))
+    return WordList({section: entries for section, entries in _word_data().items() if section != "idioms"})
+
+
+@cache
+def _word_data() -> dict[str, Any]:
+    return tomllib.loads(files("aurelia_offline.critic").joinpath("claim_words.toml").read_text("utf-8"))
+
+
+@cache
+def _idioms() -> tuple[re.Pattern[str], dict[str, str]]:
+    """The pattern of all idioms, the longest first, and their plain words."""
+    plain = {phrase: words for words, phrases in _word_data()["idioms"].items() for phrase in phrases}
+    longest_first = "|".join(re.escape(phrase) for phrase in sorted(plain, key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])(?:{longest_first})(?![\w-])"), plain
 
 
 def plain_claim(text: str) -> str | None:
@@ -119,7 +186,7 @@ def plain_claim(text: str) -> str | None:
         text: one claim in English, of one sentence or of several that lean on each other.
     """
     joined = _joined_sentences(_plain_text(text))
-    if "?" in text or joined is None or _TRACK.search(joined) or drop_mark(mark_directions(joined))[1]:
+    if "?" in text or joined is None or _TRACK.search(joined) or states_direction(joined):
         return None
     named = _read_names(joined)
     if _LEFT_NUMBER.search(named.bare):
@@ -149,21 +216,27 @@ def states_comparison(text: str) -> bool:
 
 
 def _plain_text(text: str) -> str:
-    plain = normalize_caption(text).rstrip(" .!")
+    pattern, idioms = _idioms()
+    plain = pattern.sub(lambda match: idioms[match[0]], normalize_caption(text)).rstrip(" .!")
     for pattern, other in _SAME_WORDS:
         plain = pattern.sub(other, plain)
     return plain
 
 
 def _joined_sentences(text: str) -> str | None:
-    """The sentences as one if each takes up what the one before names, or one of both names nothing; else None."""
+    """The sentences as one, unless a later one names a new thing and takes up nothing of the first; then None."""
     first, *later = _SENTENCE_END.split(text)
     for sentence in later:
-        bare = [named for named in map(_read_names, (first, sentence)) if named.only() and not named.negations]
-        if not bare and not _LEANS.search(sentence):
+        names = all(_names_thing(part) for part in (first, sentence))
+        if names and _NEW_THING.search(sentence) and not _LEANS.search(sentence):
             return None
         first = f"{first}, {sentence}"
     return first
+
+
+def _names_thing(text: str) -> bool:
+    named = _read_names(text)
+    return bool(named.voices or named.colours or named.negations or claim_words().all("shapes", text))
 
 
 def _read_names(plain: str) -> NamedThings:
@@ -218,7 +291,7 @@ def _cuts(named: NamedThings) -> str | None:
     if not named.says("cut") or not named.only("numbers", "ordinals") or named.says("inexact"):
         return None
     often = [str(count) for word, count in _OFTEN.items() if re.search(rf"\b{word}\b", named.bare)]
-    counts = set(named.numbers) or set(often)
+    counts = set(named.numbers) or set(often) or ({"0"} if named.negations else set())
     if len(counts) != 1 or (named.numbers and named.negations):
         return None
     count = int(counts.pop())
@@ -226,25 +299,33 @@ def _cuts(named: NamedThings) -> str | None:
 
 
 def _agreement(named: NamedThings) -> str | None:
-    seen = named.says("motion") or (named.says("picture") and re.search(r"\b(?:sync|step)\b", named.text))
-    if not (named.says("sound") and seen) or not named.only():
+    seen = named.moves or (named.says("picture", "shape") and named.says("agreement.together", "agreement.apart"))
+    if not (named.says("sound") and seen) or not named.only("levels", "numbers"):
         return None
-    said = {_says_together(part) for part in re.split(r"[:;]", named.text)} - {None}
+    if set(named.levels) - {"soft"} or set(named.numbers) - {"2"}:
+        return None
+    said = {_says_together(part) for part in _AGREEMENT_END.split(named.text)} - {None}
     return f"the sounds and the movements {'' if said.pop() else 'do not '}coincide" if len(said) == 1 else None
 
 
 def _says_together(text: str) -> bool | None:
     words = claim_words()
-    apart = words.has("agreement.apart", text)
-    if not apart and not words.has("agreement.together", text):
+    apart, quiet = words.has("agreement.apart", text), words.has("cues.silence", text)
+    together = words.has("agreement.together", text) or words.has("agreement.meanwhile", text)
+    if not (apart or together or quiet):
         return None
-    return (len(_NEGATION.findall(text)) % 2 == 0) != apart
+    denials = len(_NEGATION.findall(text)) + quiet + words.has("cues.still", text)
+    return (denials % 2 == 0) != apart
 
 
 def _order(named: NamedThings) -> str | None:
-    if len(named.voices) != 2 or not named.only("voices", "ordinals") or named.says("inexact", "motion", "cut"):
+    if (
+        len(named.voices) != 2
+        or not named.only("voices", "ordinals", "numbers")
+        or named.says("inexact", "motion", "cut")
+    ):
         return None
-    if named.negations and not re.search(r"\b(?:until|before)\b", named.text):
+    if set(named.numbers) - {"1"} or (named.negations and not re.search(r"\b(?:until|before)\b", named.text)):
         return None
     forward = _is_forward(named.text)
     if forward is None:
@@ -272,9 +353,11 @@ def _is_forward(text: str) -> bool | None:
 def _loudest(named: NamedThings) -> str | None:
     none_louder = bool(_NONE_AS_LOUD.search(named.text))
     places = [rank for rank in named.ordinals if rank in _ORDINALS]
-    above_all = named.says("most.loudest") or _ABOVE_ALL.search(named.text)
+    softer = _ALL_SOFTER.search(named.text)
+    above_all = named.says("most.loudest") or _ABOVE_ALL.search(named.text) or softer
     if not (none_louder or above_all) or len(places) != 1 or named.voices or named.times:
         return None
+
     if named.negations > none_louder or named.colours or named.says("motion"):
         return None
     return f"the loudest sound is the {_ORDINALS[places[0]]} one"
@@ -283,7 +366,7 @@ def _loudest(named: NamedThings) -> str | None:
 def _silence(named: NamedThings) -> str | None:
     quiet = named.says("silence")
     denied = named.negations and named.says("sound")
-    if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",)):
+    if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",), ("0",)):
         return None
     if not named.only("times", "numbers", "levels", "voices") or (quiet and named.negations and not denied):
         return None
@@ -296,15 +379,16 @@ def _silence(named: NamedThings) -> str | None:
 def _sound_count(named: NamedThings) -> str | None:
     if len(named.numbers) != 1 or not named.only("numbers") or not named.says("sound"):
         return None
-    if named.negations or named.says("motion", "cut", "inexact", "tempo", "picture"):
+    if named.negations or named.says("motion", "cut", "inexact"):
         return None
     count = int(named.numbers[0])
     return f"{count} sounds are heard" if count else None
 
 
 def _motion(named: NamedThings) -> str | None:
-    moves = named.says("motion") and named.span and not named.negations
-    if not moves or not named.only("times", "colours", "places") or named.says("sound", "inexact"):
+    if not (named.moves and named.span) or named.negations or set(named.numbers) - {"1"}:
+        return None
+    if not named.only("times", "colours", "places", "numbers") or named.says("sound", "inexact", "cut"):
         return None
     if len(named.colours) > 1 or len(named.places) > 1:
         return None
@@ -327,7 +411,8 @@ def _opening_ground(named: NamedThings) -> str | None:
 def _sound(named: NamedThings) -> str | None:
     if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
         return None
-    if named.negations or named.says("motion", "cut", "inexact", "silence") or named.numbers not in ((), ("1",)):
+    still = len(named.times) == 1 and named.says("silence")
+    if named.negations or named.says("motion", "cut", "inexact", "shape") or still or set(named.numbers) - {"1"}:
         return None
     return f"a {named.voices[0]} can be heard {named.span}"
 
