@@ -7,13 +7,14 @@ about more than one thing is left to the parser.
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
+from aurelia_offline.critic.claims import Detail
 from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -32,25 +33,11 @@ _NEGATION = re.compile(
     r"\b(?:no|not|never|none|nothing|nobody|neither|nor|without|cannot|fails?|failed|lack(?:s|ing|ed)?|absen(?:t|ce)"
     r"|devoid|missing|free of|unaccompanied|rarely|seldom|scarcely)\b|n't\b"
 )
-_NONE_AS_LOUD = re.compile(
-    r"\b(?:no|none|nothing|never|not)\b[^.]*"
-    r"\b(?:(?:as|so) (?:loud(?:ly)?|strong(?:ly)?|intense|powerful|much volume) as|(?:louder|stronger|more powerful) than"
-    r"|(?:match|equal|surpass|exceed|rival|top|beat|outdo|drown)\w*)\b"
-)
-_ALL_SOFTER = re.compile(
-    r"\b(?:all|any|every|each|others?|rest|remaining|everything)\b[^.]*"
-    r"\b(?:(?:softer|quieter|fainter|weaker|gentler|less (?:loud|powerful|intense|strong)|lower in (?:volume|level|loudness)) than"
-    r"|(?:drowned out|outdone|surpassed|exceeded|beaten|topped|outclassed) (?:in \w+ )?by|less loudly than)"
-)
-_ABOVE_ALL = re.compile(
-    r"(?:\b(?:(?:louder|stronger|loudly|mightier|more (?:loud(?:ly)?|intense|powerful|forceful|volume)|higher in (?:volume|level"
-    r"|loudness)|greater in (?:volume|loudness)) (?:than|compared (?:to|with))|(?:drown|overpower|outshout|out-?blast|outsound"
-    r"|overshadow|dwarf)\w*(?: out)?)"
-    r"|^(?=.*\b(?:volume|loudness|level|loud)\b).*\b(?:exceed|surpass|top|beat|outdo|outrank|lead|above|over|best|outstrip"
-    r"|outclass|ahead of|outweigh)\w*)(?: over)? "
-    r"(?:them )?(?:all|any|every|each|(?:the|its) (?:others?|rest|remaining|neighbours)|everything|anything|both of|its fellows)\b"
-)
 _COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
+_PLACE = re.compile(r"\b(?:first|1st|2nd|3rd|4th|5th|last)\b")
+_FALLS_SILENT = re.compile(
+    r"\b(?:falls?|fell|goes|went|turns?|becomes?) (?:silent|quiet|mute)\b|\bsilence (?:returns|follows|falls)\b"
+)
 _SENTENCE_END = re.compile(r"[.!]\s+")
 _LEANS = re.compile(
     r"\b(?:it|its|it's|they|their|them|this|that|these|those|then|next|later|afterwards?|more|after that|both|so|such|does"
@@ -64,6 +51,7 @@ _TRACK = re.compile(
 )
 _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
+    (re.compile(r"\bright (?=answer|number|count|total|moment|way|order)"), ""),
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
     (
         re.compile(
@@ -174,7 +162,8 @@ def _word_data() -> dict[str, Any]:
 @cache
 def _idioms() -> tuple[re.Pattern[str], dict[str, str]]:
     """The pattern of all idioms, the longest first, and their plain words."""
-    plain = {phrase: words for words, phrases in _word_data()["idioms"].items() for phrase in phrases}
+    idioms = _word_data()["idioms"].items()
+    plain = {normalize_caption(phrase): words for words, phrases in idioms for phrase in phrases}
     longest_first = "|".join(re.escape(phrase) for phrase in sorted(plain, key=len, reverse=True))
     return re.compile(rf"(?<![\w-])(?:{longest_first})(?![\w-])"), plain
 
@@ -188,7 +177,7 @@ def plain_claim(text: str) -> str | None:
     joined = _joined_sentences(_plain_text(text))
     if "?" in text or joined is None or _TRACK.search(joined) or states_direction(joined):
         return None
-    named = _read_names(joined)
+    named = read_names(joined)
     if _LEFT_NUMBER.search(named.bare):
         return None
     return next((plain for form in _FORMS if (plain := form(named)) is not None), None)
@@ -206,8 +195,23 @@ def states_direction(text: str) -> bool:
 
 def leaves_order_out(text: str) -> bool:
     """Whether a claim names two voices with words of an order, which its reader must not pass over."""
-    named = _read_names(_plain_text(text))
+    named = read_names(_plain_text(text))
     return len(named.voices) > 1 and any(claim_words().all(zone, named.text) for zone in _ORDER_ZONES)
+
+
+def leaves_out(text: str, claims: Sequence[Detail]) -> bool:
+    """Whether a claim names a time, a pitch, a voice, a colour or a place that none of its details takes up."""
+    named = read_names(_plain_text(text))
+    about = [one for claim in claims for one in (claim.about, claim.other) if one is not None]
+    times = {time for one in about for span in one.spans for time in (*span, one.seconds)}
+    times |= {claim.number for claim in claims if claim.kind == "duration"}
+    return not (
+        {float(time) for time in named.times} <= times
+        and {float(pitch) for pitch in named.hertz} <= {one.pitch for one in about}
+        and set(named.voices) <= {voice for one in about for voice in one.voices}
+        and set(named.colours) <= {colour for one in about for colour in one.colours}
+        and set(named.places) <= {place for one in about for place in one.places}
+    )
 
 
 def states_comparison(text: str) -> bool:
@@ -235,11 +239,16 @@ def _joined_sentences(text: str) -> str | None:
 
 
 def _names_thing(text: str) -> bool:
-    named = _read_names(text)
+    named = read_names(text)
     return bool(named.voices or named.colours or named.negations or claim_words().all("shapes", text))
 
 
-def _read_names(plain: str) -> NamedThings:
+def read_names(plain: str) -> NamedThings:
+    """What a claim names.
+
+    Args:
+        plain: the claim, normalized.
+    """
     lexicon, words = caption_words(), claim_words()
     bare = _HERTZ.sub(" ", _RATE.sub(" ", plain))
     bare, times = _TIME.sub(" ", bare), tuple(_TIME.findall(bare))
@@ -312,9 +321,10 @@ def _says_together(text: str) -> bool | None:
     words = claim_words()
     apart, quiet = words.has("agreement.apart", text), words.has("cues.silence", text)
     together = words.has("agreement.together", text) or words.has("agreement.meanwhile", text)
-    if not (apart or together or quiet):
+    still = words.has("cues.still", text)
+    if not (apart or together or quiet) or (quiet and still):
         return None
-    denials = len(_NEGATION.findall(text)) + quiet + words.has("cues.still", text)
+    denials = len(_NEGATION.findall(text)) + quiet + still
     return (denials % 2 == 0) != apart
 
 
@@ -351,20 +361,39 @@ def _is_forward(text: str) -> bool | None:
 
 
 def _loudest(named: NamedThings) -> str | None:
-    none_louder = bool(_NONE_AS_LOUD.search(named.text))
-    places = [rank for rank in named.ordinals if rank in _ORDINALS]
-    softer = _ALL_SOFTER.search(named.text)
-    above_all = named.says("most.loudest") or _ABOVE_ALL.search(named.text) or softer
-    if not (none_louder or above_all) or len(places) != 1 or named.voices or named.times:
+    places = [match[0] for match in _PLACE.finditer(named.text)]
+    if len(set(places)) != 1 or named.voices or named.times or named.colours or named.says("motion"):
         return None
+    if not _is_above_all(named.text, named.negations):
+        return None
+    return f"the loudest sound is the {_ORDINALS.get(places[0], places[0])} one"
 
-    if named.negations > none_louder or named.colours or named.says("motion"):
-        return None
-    return f"the loudest sound is the {_ORDINALS[places[0]]} one"
+
+def _is_above_all(text: str, negations: int) -> bool:
+    """Whether the sound whose place in the order is named is said to be louder than all others, in this or that way."""
+    words = claim_words()
+    place = text.find(_PLACE.findall(text)[0])
+    if softer := words.places("loudness", text).get("softer"):
+        return not negations and words.has("loudness.all", text[: softer[0]]) and softer[0] < place
+    said = words.places("loudness", text)
+    if not words.has("loudness.volume", text):
+        said.pop("outdoes", None)
+    louder = [said[name] for name in ("louder", "outdoes") if name in said]
+    denied = _NEGATION.search(text)
+    if negations == 1 and denied:
+        more = [
+            end
+            for start, end in [*louder, *(said[name] for name in ("equals",) if name in said)]
+            if start > denied.start()
+        ]
+        return bool(more) and place > min(more)
+    if negations:
+        return False
+    return "loudest" in said or any(words.last("loudness.all", text) >= end for _, end in louder)
 
 
 def _silence(named: NamedThings) -> str | None:
-    quiet = named.says("silence")
+    quiet = named.says("silence") or (named.says("gap") and named.says("sound"))
     denied = named.negations and named.says("sound")
     if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",), ("0",)):
         return None
@@ -411,13 +440,13 @@ def _opening_ground(named: NamedThings) -> str | None:
 def _sound(named: NamedThings) -> str | None:
     if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
         return None
-    still = len(named.times) == 1 and named.says("silence")
-    if named.negations or named.says("motion", "cut", "inexact", "shape") or still or set(named.numbers) - {"1"}:
+    quiet = claim_words().has("cues.silence", _FALLS_SILENT.sub("", named.text))
+    if named.negations or named.says("motion", "cut", "inexact", "shape") or quiet or set(named.numbers) - {"1"}:
         return None
     return f"a {named.voices[0]} can be heard {named.span}"
 
 
-_ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "last": "last"}
+_ORDINALS = {"first": "1st"}
 _FORMS: tuple[Callable[[NamedThings], str | None], ...] = (
     _pitch,
     _tempo,
