@@ -90,6 +90,16 @@ class WordList:
         section, key = table.split(".")
         return max((match.start() for match in self._tables[section][key].finditer(text)), default=-1)
 
+    def blank(self, table: str, text: str) -> str:
+        """The text without the words of a table."""
+        section, key = table.split(".")
+        return self._tables[section][key].sub(" ", text)
+
+    def pattern(self, table: str) -> str:
+        """The regular expression of the words of a table."""
+        section, key = table.split(".")
+        return self._tables[section][key].pattern
+
     def all(self, section: str, text: str) -> tuple[str, ...]:
         """The keys of a section whose words the text contains, in the order of their first position."""
         return tuple(self.places(section, text))

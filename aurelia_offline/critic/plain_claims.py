@@ -51,6 +51,12 @@ _TRACK = re.compile(
 )
 _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
+    (
+        re.compile(
+            r"\bif (?:you|we|one|i) (?:listen|look|watch|count|ask|play|tally|add|measure|check|time|rank|compare|order|pay)\b"
+        ),
+        " ",
+    ),
     (re.compile(r"\bright (?=answer|number|count|total|moment|way|order)"), ""),
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
     (
@@ -62,17 +68,13 @@ _SAME_WORDS = (
     ),
     (
         re.compile(
-            rf"(?<!the )(?<!left )\bright (?=after|behind|before|at|on time|on {_NUMBER}|up|until|till|to {_NUMBER}|from|through|around)"
+            rf"(?<!the )(?<!far )(?<!left )\bright (?=(?:about|across|after|against|along|around|at|away|back|before|behind|by"
+            r"|down|from|here|in|inside|into|near|next|now|off|on|onto|out|over|past|round|then|there|through|till|under"
+            rf"|until|up|when|where|with|to {_NUMBER})\b)"
         ),
         "",
     ),
     (re.compile(rf"\b(?:some|almost|nearly|just under|just over|just about|shy of) (?=(?:t ?= ?)?{_NUMBER})"), ""),
-    (
-        re.compile(
-            r"\b(?:never|n't|not) (?:stop|end|cease|pause|rest|finish|let up)(?:s|ping|ing)? (?=until|till|before)"
-        ),
-        "lasts ",
-    ),
     (re.compile(r"(?<=\d)-(?=[a-z])|(?<=[a-z])-(?=[a-z])(?!-?(?:pitched|volume)\b)"), " "),
     (
         re.compile(
@@ -81,7 +83,7 @@ _SAME_WORDS = (
         r"\1 s",
     ),
 )
-_AGREEMENT_END = re.compile(r"[:;.]|, (?:and|but|so)\b")
+_AGREEMENT_END = re.compile(r"[:;.]|, (?:and|but|so|as|since|because|for|that is|meaning)\b")
 _ORDER_ZONES = ("order_clause", "order_list", "order_between", "order_closing")
 _SLOTS = ("times", "hertz", "rate", "numbers", "voices", "colours", "places", "ordinals", "levels")
 
@@ -222,9 +224,22 @@ def states_comparison(text: str) -> bool:
 def _plain_text(text: str) -> str:
     pattern, idioms = _idioms()
     plain = pattern.sub(lambda match: idioms[match[0]], normalize_caption(text)).rstrip(" .!")
+    for pattern, other in _denied_bounds():
+        plain = pattern.sub(other, plain)
     for pattern, other in _SAME_WORDS:
         plain = pattern.sub(other, plain)
     return plain
+
+
+@cache
+def _denied_bounds() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """A denied end or start before "until": "does not stop until" lasts until then, "does not start until" starts then."""
+    denied, until = r"(?:\b(?:never|not|without)\b|\w*n't) (?:\w+ )?", " (?:until|till|before|up to)"
+    ending, starting = (claim_words().pattern(f"cues.{role}") for role in ("ending", "starting"))
+    return (
+        (re.compile(f"{denied}{ending}(?={until})"), "lasts"),
+        (re.compile(f"{denied}{starting}{until}"), "starts at"),
+    )
 
 
 def _joined_sentences(text: str) -> str | None:
@@ -301,14 +316,18 @@ def _cuts(named: NamedThings) -> str | None:
         return None
     often = [str(count) for word, count in _OFTEN.items() if re.search(rf"\b{word}\b", named.bare)]
     counts = set(named.numbers) or set(often) or ({"0"} if named.negations else set())
-    if len(counts) != 1 or (named.numbers and named.negations):
+    if len(counts) != 1 or (set(named.numbers) - {"0"} and named.negations):
         return None
     count = int(counts.pop())
     return f"there are {count or 'no'} cuts"
 
 
 def _agreement(named: NamedThings) -> str | None:
-    seen = named.moves or (named.says("picture", "shape") and named.says("agreement.together", "agreement.apart"))
+    seen = (
+        named.moves
+        or named.says("still")
+        or (named.says("picture", "shape") and named.says("agreement.together", "agreement.apart"))
+    )
     if not (named.says("sound") and seen) or not named.only("levels", "numbers"):
         return None
     if set(named.levels) - {"soft"} or set(named.numbers) - {"2"}:
@@ -318,13 +337,21 @@ def _agreement(named: NamedThings) -> str | None:
 
 
 def _says_together(text: str) -> bool | None:
+    """Whether a clause says that sounds and movements go together; None if it says neither, or both with a denial."""
     words = claim_words()
-    apart, quiet = words.has("agreement.apart", text), words.has("cues.silence", text)
-    together = words.has("agreement.together", text) or words.has("agreement.meanwhile", text)
-    still = words.has("cues.still", text)
-    if not (apart or together or quiet) or (quiet and still):
+    apart, quiet, still = (
+        words.has("agreement.apart", text),
+        words.has("cues.silence", text),
+        words.has("cues.still", text),
+    )
+    rest = words.blank("agreement.apart", text)
+    together = words.has("agreement.together", rest)
+    if not (apart or quiet or together or words.has("agreement.meanwhile", rest)) or (quiet and still):
         return None
     denials = len(_NEGATION.findall(text)) + quiet + still
+    if together and apart and denials:
+        said = {_says_together(part) for part in text.split(",")} - {None} if "," in text else set()
+        return said.pop() if len(said) == 1 else None
     return (denials % 2 == 0) != apart
 
 
@@ -378,6 +405,7 @@ def _is_above_all(text: str, negations: int) -> bool:
     said = words.places("loudness", text)
     if not words.has("loudness.volume", text):
         said.pop("outdoes", None)
+        said.pop("wins", None)
     louder = [said[name] for name in ("louder", "outdoes") if name in said]
     denied = _NEGATION.search(text)
     if negations == 1 and denied:
@@ -389,7 +417,7 @@ def _is_above_all(text: str, negations: int) -> bool:
         return bool(more) and place > min(more)
     if negations:
         return False
-    return "loudest" in said or any(words.last("loudness.all", text) >= end for _, end in louder)
+    return "loudest" in said or "wins" in said or any(words.last("loudness.all", text) >= end for _, end in louder)
 
 
 def _silence(named: NamedThings) -> str | None:
@@ -415,7 +443,8 @@ def _sound_count(named: NamedThings) -> str | None:
 
 
 def _motion(named: NamedThings) -> str | None:
-    if not (named.moves and named.span) or named.negations or set(named.numbers) - {"1"}:
+    restless = named.negations == 1 and named.says("still")
+    if not (named.moves or restless) or not named.span or named.negations > restless or set(named.numbers) - {"1"}:
         return None
     if not named.only("times", "colours", "places", "numbers") or named.says("sound", "inexact", "cut"):
         return None
