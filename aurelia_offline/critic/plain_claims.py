@@ -126,6 +126,11 @@ class NamedThings:
         return not any(getattr(self, slot) for slot in _SLOTS if slot not in slots)
 
     @property
+    def pauses(self) -> bool:
+        """Whether it says that something rests, or ends, during its time: what happens then is not what it names."""
+        return any(_pause(cue).search(self.text) for cue in ("ending", "gap", "still"))
+
+    @property
     def span(self) -> str:
         """Its one or two times in plain words; empty if there are others, or it tells of what lies outside them."""
         if _DURATION.search(self.text) or len(self.times) not in (1, 2):
@@ -232,6 +237,13 @@ def _plain_text(text: str) -> str:
 
 
 @cache
+def _pause(cue: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"{claim_words().pattern(f'cues.{cue}')}(?: moving| its \w+| all \w+)? (?:from|between|during)\b"
+    )
+
+
+@cache
 def _denied_bounds() -> tuple[tuple[re.Pattern[str], str], ...]:
     """A denied end or start before "until": "does not stop until" lasts until then, "does not start until" starts then."""
     denied, until = r"(?:\b(?:never|not|without)\b|\w*n't) (?:\w+ )?", " (?:until|till|before|up to)"
@@ -328,7 +340,7 @@ def _agreement(named: NamedThings) -> str | None:
         or named.says("still")
         or (named.says("picture", "shape") and named.says("agreement.together", "agreement.apart"))
     )
-    if not (named.says("sound") and seen) or not named.only("levels", "numbers"):
+    if not (named.says("sound") and seen) or not named.only("levels", "numbers") or named.says("partly"):
         return None
     if set(named.levels) - {"soft"} or set(named.numbers) - {"2"}:
         return None
@@ -389,7 +401,7 @@ def _is_forward(text: str) -> bool | None:
 
 def _loudest(named: NamedThings) -> str | None:
     places = [match[0] for match in _PLACE.finditer(named.text)]
-    if len(set(places)) != 1 or named.voices or named.times or named.colours or named.says("motion"):
+    if len(set(places)) != 1 or named.voices or named.times or named.colours or named.says("motion", "inexact"):
         return None
     if not _is_above_all(named.text, named.negations):
         return None
@@ -444,9 +456,11 @@ def _sound_count(named: NamedThings) -> str | None:
 
 def _motion(named: NamedThings) -> str | None:
     restless = named.negations == 1 and named.says("still")
-    if not (named.moves or restless) or not named.span or named.negations > restless or set(named.numbers) - {"1"}:
+    if not (named.moves or restless) or not named.span or (named.pauses and not restless):
         return None
-    if not named.only("times", "colours", "places", "numbers") or named.says("sound", "inexact", "cut"):
+    if named.negations > restless or set(named.numbers) - {"1"}:
+        return None
+    if not named.only("times", "colours", "places", "numbers") or named.says("sound", "inexact", "partly", "cut"):
         return None
     if len(named.colours) > 1 or len(named.places) > 1:
         return None
@@ -467,7 +481,9 @@ def _opening_ground(named: NamedThings) -> str | None:
 
 
 def _sound(named: NamedThings) -> str | None:
-    if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
+    if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers", "ordinals"):
+        return None
+    if named.pauses or named.ordinals not in ((), ("first", "last")):
         return None
     quiet = claim_words().has("cues.silence", _FALLS_SILENT.sub("", named.text))
     if named.negations or named.says("motion", "cut", "inexact", "shape") or quiet or set(named.numbers) - {"1"}:
