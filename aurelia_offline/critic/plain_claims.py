@@ -34,6 +34,9 @@ _NEGATION = re.compile(
     r"|devoid|missing|free of|unaccompanied|rarely|seldom|scarcely)\b|n't\b"
 )
 _COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
+_HYPHEN = re.compile(r"(?<=\d)-(?=[a-z])|(?<=[a-z])-(?=[a-z])(?!-?(?:pitched|volume)\b)")
+_OBSERVER = re.compile(r"\w+ing [^,.:]*, (?=(?:i|we|you|one)\b)")
+"""What an observer says of the observing before the claim: "Looking at it closely, I ..."."""
 _PLACE = re.compile(r"\b(?:first|1st|2nd|3rd|4th|5th|last)\b")
 _FALLS_SILENT = re.compile(
     r"\b(?:falls?|fell|goes|went|turns?|becomes?) (?:silent|quiet|mute)\b|\bsilence (?:returns|follows|falls)\b"
@@ -61,6 +64,12 @@ _SAME_WORDS = (
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
     (
         re.compile(
+            r"\b(?:from|between) (?:the |its )?first (?:\w+ )?(?:to|and|until|till) (?:the |its )?last\b(?: \w+$)?"
+        ),
+        " ",
+    ),
+    (
+        re.compile(
             r",? (?:no|not|neither) (?:more|fewer|less)"
             r"(?:,? (?:and|or|nor) (?:no |not )?(?:more|fewer|less))?\b(?! than)"
         ),
@@ -75,7 +84,6 @@ _SAME_WORDS = (
         "",
     ),
     (re.compile(rf"\b(?:some|almost|nearly|just under|just over|just about|shy of) (?=(?:t ?= ?)?{_NUMBER})"), ""),
-    (re.compile(r"(?<=\d)-(?=[a-z])|(?<=[a-z])-(?=[a-z])(?!-?(?:pitched|volume)\b)"), " "),
     (
         re.compile(
             rf"({_CLOCKLESS})(?= *(?:[,.;:)]|$|-|(?:and|to|until|till|through|it|its|on|in|into|there|with|a|an|the|up|is|as)\b))"
@@ -170,7 +178,7 @@ def _word_data() -> dict[str, Any]:
 def _idioms() -> tuple[re.Pattern[str], dict[str, str]]:
     """The pattern of all idioms, the longest first, and their plain words."""
     idioms = _word_data()["idioms"].items()
-    plain = {normalize_caption(phrase): words for words, phrases in idioms for phrase in phrases}
+    plain = {_without_hyphens(normalize_caption(phrase)): words for words, phrases in idioms for phrase in phrases}
     longest_first = "|".join(re.escape(phrase) for phrase in sorted(plain, key=len, reverse=True))
     return re.compile(rf"(?<![\w-])(?:{longest_first})(?![\w-])"), plain
 
@@ -228,12 +236,18 @@ def states_comparison(text: str) -> bool:
 
 def _plain_text(text: str) -> str:
     pattern, idioms = _idioms()
-    plain = pattern.sub(lambda match: idioms[match[0]], normalize_caption(text)).rstrip(" .!")
+    plain = pattern.sub(lambda match: idioms[match[0]], _without_hyphens(normalize_caption(text))).rstrip(" .!")
+    if (aside := _OBSERVER.match(plain)) and read_names(aside[0]).only():
+        plain = plain[aside.end() :]
     for pattern, other in _denied_bounds():
         plain = pattern.sub(other, plain)
     for pattern, other in _SAME_WORDS:
         plain = pattern.sub(other, plain)
     return plain
+
+
+def _without_hyphens(text: str) -> str:
+    return _HYPHEN.sub(" ", text)
 
 
 @cache
@@ -394,8 +408,10 @@ def _is_forward(text: str) -> bool | None:
         return clause[0] == "forward"
     if re.search(r"(?:\bnot\b|n't\b).*\b(?:until|before)\b", between):
         return False
-    zones = zip(_ORDER_ZONES[1:], (before, between, behind), strict=True)
-    said = {found[0] for zone, part in zones if (found := words.all(zone, part))}
+    zones = zip(_ORDER_ZONES[2:], (between, behind), strict=True)
+    said = {found[0] for zone, part in zones if (found := words.all(zone, part))} or set(
+        words.all("order_list", before)
+    )
     return said == {"forward"} if len(said) == 1 else None
 
 
