@@ -14,11 +14,11 @@ from aurelia_offline.critic import claims as measured
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.caption_text import CLIP_END, normalize_caption, read_times, unknown_words
 from aurelia_offline.critic.claim_checker import ClaimChecker
+from aurelia_offline.critic.claim_names import leans_on_others
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
 from aurelia_offline.critic.matching import Fact
 from aurelia_offline.critic.plain_claims import (
-    leans_on_others,
     leaves_order_out,
     leaves_out,
     states_comparison,
