@@ -72,7 +72,7 @@ _SAME_WORDS = (
     (
         re.compile(
             rf"({_CLOCKLESS})(?= *(?:[,.;:)]|$|-|(?:and|to|until|till|through|it|its|on|in|into|there|with|a|an"
-            r"|the|up|is|as)\b))"
+            r"|the|up|is|as|mark|point)\b))"
         ),
         r"\1 s",
     ),

@@ -110,7 +110,7 @@ def _cuts(named: NamedThings) -> str | None:
     if not named.says("cut") or not named.only("numbers", "ordinals") or named.says("inexact"):
         return None
     often = [str(count) for word, count in _OFTEN.items() if re.search(rf"\b{word}\b", named.bare)]
-    counts = set(named.numbers) or set(often) or ({"0"} if named.negations else set())
+    counts = set(named.numbers) or ({"0"} if named.negations else set(often))
     if len(counts) != 1 or (set(named.numbers) - {"0"} and named.negations):
         return None
     count = int(counts.pop())
@@ -219,7 +219,7 @@ def _is_above_all(text: str, negations: int) -> bool:
 
 def _silence(named: NamedThings) -> str | None:
     quiet = named.says("silence") or (named.says("gap") and named.says("sound"))
-    denied = named.negations and named.says("sound")
+    denied = (named.negations or named.numbers == ("0",)) and named.says("sound")
     if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",), ("0",)):
         return None
     if not named.only("times", "numbers", "levels", "voices") or (quiet and named.negations and not denied):
