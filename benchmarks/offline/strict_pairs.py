@@ -166,7 +166,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--first", type=int, default=99000, help="seed of the first scene")
     options.add_argument("--scenes", type=int, default=40)
-    options.add_argument("--wordings", type=int, nargs=2, default=(0, WORDINGS - 1), help="the first and the last wording")
+    options.add_argument("--wordings", type=int, nargs=2, default=(0, WORDINGS - 1), help="the first and the last one")
     options.add_argument("--show", action="store_true", help="print the pairs that were judged wrong")
     arguments = options.parse_args()
     first, last = arguments.wordings
