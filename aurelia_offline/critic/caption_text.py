@@ -165,6 +165,8 @@ def normalize_caption(caption: str) -> str:
     """Normalize a caption: lower case, plain dashes and quotes, digits for numbers, "s" for seconds."""
     text = caption.lower().replace("’", "'").replace("–", "-").replace("—", ", ")
     text = re.sub(r"\s+", " ", text).replace("split second", "instant")
+    # The offline agents tell the first of many events, and when the last one ends.
+    text = re.sub(r",? (?:and )?\d+ more until \d[\d.]* s\b", "", text)
     digits = "|".join(_word_data()["numbers"])
     text = re.sub(
         rf"\b({digits}) point ({digits})\b",

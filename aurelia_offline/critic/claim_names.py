@@ -22,6 +22,7 @@ _CLOCKLESS = r"(?<![\d.:])\d+\.\d+(?![\d:]|\.\d)"
 _HERTZ = re.compile(rf"({_NUMBER}) ?hz\b")
 _RATE = re.compile(r"(\d+) ?(?:bpm\b|(?:\w+ ){0,2}?(?:per|a|each|to the|in 1|in one|every) ?min(?:ute)?\b)")
 _COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
+_TWO_MOMENTS = re.compile(r"\bat \d[\d.]* s\b.*\b(?:then|followed by|after that|later)\b.*\bat \d")
 _ONE_SIDED = re.compile(r"\b(?:first|last) (?:about |around )?$")
 _DURATION = re.compile(rf"\b(?:for|lasts|lasting|takes) (?:about |around )?{_NUMBER} s\b(?! (?:to|until|till|-))")
 NEGATION = re.compile(
@@ -125,7 +126,7 @@ class NamedThings:
     @property
     def span(self) -> str:
         """Its one or two times in plain words; empty if there are others, or it tells of what lies outside them."""
-        if _DURATION.search(self.text) or len(self.times) not in (1, 2):
+        if _DURATION.search(self.text) or len(self.times) not in (1, 2) or _TWO_MOMENTS.search(self.text):
             return ""
         roles = _time_roles(self.text)
         if len(roles) == 1:
