@@ -14,6 +14,8 @@ SoundClass = Literal["tone", "noise", "click"]
 MAX_MOTION_GAP = 2.5
 """Spacing of frames, seconds, above which their differences show neither motions nor cuts: what lies between is not
 known, and a picture that changed once is not a picture that moves."""
+LEVEL_SECONDS = 0.1
+"""Length of the parts of a sound whose levels are measured."""
 _LOW_HZ = 250.0
 _HALF_TONAL = 0.6
 """Tonality above which an unpitched sound is neither clearly noise nor a click."""
@@ -94,10 +96,17 @@ class ColourShare:
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """A steady beat: beats per minute, and the strength 0..1 (regularity of the onsets)."""
+    """A steady beat.
+
+    Attributes:
+        bpm: beats per minute.
+        strength: regularity of the onsets, 0..1.
+        alike: whether nearly all onsets are beats, and equally loud; else the beat may be half or twice as fast.
+    """
 
     bpm: float
     strength: float
+    alike: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,16 @@ class AudiovisualSync:
 
     lag: float
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class SideChanges:
+    """How much each half of the picture changes, levels of 255 a block and quarter of a second."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,9 @@ class Observation:
         still: whether the picture is a still picture, in which no movement can be measured.
         pictures: number of videos and still pictures of the question; the first one is measured.
         fades_to_black, fades_from_black: the spans of fades, seconds.
+        levels: level of each `LEVEL_SECONDS` of the whole sound, dBFS; () unless all of it was heard.
+        slow_changes: when the picture keeps changing from one second to the next, seconds.
+        side_changes: how much each half of the picture changes; None unless every frame was looked at.
     """
 
     duration: float
@@ -144,6 +166,9 @@ class Observation:
     pictures: int = 1
     fades_to_black: tuple[Span, ...] = ()
     fades_from_black: tuple[Span, ...] = ()
+    levels: tuple[float, ...] = ()
+    slow_changes: tuple[Span, ...] = ()
+    side_changes: SideChanges | None = None
 
 
 _BROAD_EXTENT = 0.08

@@ -64,6 +64,8 @@ class WholeClip:
             fades_to_black=whole.fades_to_black,
             fades_from_black=whole.fades_from_black,
             sync=estimate_sync(whole.motions, seen.sounds, whole.frame_gap),
+            slow_changes=whole.slow_changes,
+            side_changes=whole.side_changes,
         )
 
     def with_sound(self, seen: Observation) -> Observation:
@@ -93,6 +95,7 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
     """
     # Analysis needs scipy, which a program that only names this module should not wait for.
     from aurelia_core.signals.look import MAX_SAMPLE_RATE, merge_observations, observe_clip
+    from aurelia_core.signals.overview import with_overview
 
     source = track or clip
     length = max(clip["duration"], source["audio_seconds"] or 0.0)
@@ -102,7 +105,7 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
         frames = _ALL_FRAMES
     samples = round(MAX_SAMPLE_RATE * (length + 1))
     pieces = [observe_clip(store, clip, track, windows, frames, samples) for windows in _pieces(length)]
-    observation = merge_observations(pieces)
+    observation = with_overview(merge_observations(pieces), store, clip, track)
     shots: list[Observation] = []
     if every_frame and observation.cuts:
         edges = [0.0, *observation.cuts, clip["duration"]]

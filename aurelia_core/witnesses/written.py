@@ -30,7 +30,12 @@ _NAME = "rapidocr"
 _PACKAGES = ("rapidocr", "onnxruntime")
 _DETECTION_SIDE = 480
 _GRID_FRAMES = 360
+_CLOSE_HEIGHT, _CLOSE_SIDE = 720, 960
+_HINT_SCORE, _HINT_LETTERS = 0.5, 3
 _BLOCK = 12
+_PART_SECONDS = 1.0
+_MAX_GAP_SECONDS = 2.0
+"""Longest time between two pictures that are read: no text that can be read in passing is shown for less."""
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{1,80})[\"“”«»]|(?<!\w)'([^']{1,80})'(?!\w)")
 _ANY_TEXT = re.compile(
     r"\b(text|words?|letters?|writing|written|caption|captions|subtitles?|sign|title|logo)\b", re.IGNORECASE
@@ -65,26 +70,33 @@ class Reading:
 
     Attributes:
         lines: in order of time, and from top to bottom.
-        complete: whether no picture of the window was left out for longer than a second.
+        hinted: whether something like text was seen that could not be read: small, dim or doubtful letters.
+        complete: whether no two pictures that were read lie more than two seconds apart, or none was left out.
     """
 
     lines: tuple[TextLine, ...]
     complete: bool
+    hinted: bool = False
 
 
 @cache
-def _engine() -> Any:
+def _engine(side_pixels: int) -> Any:
     from rapidocr import RapidOCR
 
-    side = {"Det.limit_side_len": _DETECTION_SIDE, "Det.limit_type": "max"}
+    side = {"Det.limit_side_len": side_pixels, "Det.limit_type": "max"}
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     return RapidOCR(params={"Global.log_level": "critical", "Global.use_cls": False, **side, **threads})
 
 
-def read_picture(image: Images) -> list[tuple[str, float, Any]]:
-    """The lines of one picture, uint8[H, W, 3] RGB: text, score 0..1, and the corners in pixels, float[4, 2]."""
+def read_picture(image: Images, side: int = _DETECTION_SIDE) -> list[tuple[str, float, Any]]:
+    """The lines of one picture, uint8[H, W, 3] RGB: text, score 0..1, and the corners in pixels, float[4, 2].
+
+    Args:
+        image: the picture.
+        side: pixels of its longer side in which lines are looked for.
+    """
     with _lock:
-        found = _engine()(np.ascontiguousarray(image[..., ::-1]))
+        found = _engine(side)(np.ascontiguousarray(image[..., ::-1]))
     if found.txts is None:
         return []
     return list(zip(found.txts, map(float, found.scores), found.boxes, strict=True))
@@ -108,17 +120,47 @@ def _read(view: ClipView, window: Window | None) -> Reading:
         return Reading((), complete=True)
     times, images = view.frames(window, _GRID_FRAMES, 180)
     runs = _steady_runs(images)
-    most = int(threshold(_NAME, "frames"))
-    chosen = runs
-    if len(runs) > most:
-        chosen = [runs[number] for number in np.linspace(0, len(runs) - 1, most).round().astype(int)]
+    chosen = _chosen_runs(runs, times, int(threshold(_NAME, "frames")))
     lines: list[TextLine] = []
     for first, last in chosen:
         lines += _read_run(view, times, first, last)
     middles = [times[(first + last) // 2] for first, last in chosen]
     gaps = [after - before for before, after in pairwise(middles)]
-    complete = len(chosen) == len(runs) or max(gaps, default=0.0) <= 1.0
-    return Reading(tuple(_joined(lines)), complete)
+    complete = len(chosen) == len(runs) or max(gaps, default=0.0) <= _MAX_GAP_SECONDS
+    hinted = not lines and any(_hints_text(view, times, *run) for run in _longest(chosen))
+    return Reading(tuple(_joined(lines)), complete, hinted)
+
+
+def _longest(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest of the runs that begin, middle and end a clip, at most one of each."""
+    thirds = [part.tolist() for part in np.array_split(np.asarray(runs), 3) if len(part)]
+    return [max(part, key=lambda run: run[1] - run[0]) for part in thirds]
+
+
+def _hints_text(view: ClipView, times: Vector, first: int, last: int) -> bool:
+    """Whether the picture in full size shows something like letters."""
+    image = _picture_at(view, float(times[(first + last) // 2]), _CLOSE_HEIGHT)
+    found = read_picture(image, _CLOSE_SIDE)
+    return any(score >= _HINT_SCORE and sum(map(str.isalnum, text)) >= _HINT_LETTERS for text, score, _ in found)
+
+
+def _chosen_runs(runs: list[tuple[int, int]], times: Vector, most: int) -> list[tuple[int, int]]:
+    """The runs that are read: the longest one in each second, or in each of `most` parts of a longer time.
+
+    Text stands still for a while: where pictures change all the time, the one that lasts longest shows it best.
+    """
+    span = float(times[-1] - times[0])
+    parts = min(most, int(np.ceil(span / _PART_SECONDS)) + 1)
+    if len(runs) <= parts:
+        return runs
+    chosen: dict[int, tuple[int, int]] = {}
+    for first, last in runs:
+        middle = float(times[(first + last) // 2] - times[0])
+        part = min(parts - 1, int(middle / span * parts))
+        known = chosen.get(part)
+        if known is None or last - first > known[1] - known[0]:
+            chosen[part] = (first, last)
+    return [chosen[part] for part in sorted(chosen)]
 
 
 def _steady_runs(images: Images) -> list[tuple[int, int]]:
@@ -138,7 +180,7 @@ def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[Text
     """The lines of the picture in the middle of a run, read at the height in the thresholds."""
     middle = float(times[(first + last) // 2])
     start, end = float(times[first]), float(times[last])
-    image = _picture_at(view, middle)
+    image = _picture_at(view, middle, int(threshold(_NAME, "height")))
     lines = []
     for text, score, corners in read_picture(image):
         if score < threshold(_NAME, "least_score") or not any(letter.isalnum() for letter in text):
@@ -150,8 +192,7 @@ def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[Text
     return sorted(lines, key=lambda line: (round(line.y, 1), line.x))
 
 
-def _picture_at(view: ClipView, time: float) -> Images:
-    height = int(threshold(_NAME, "height"))
+def _picture_at(view: ClipView, time: float, height: int) -> Images:
     length = view.clip["duration"]
     if not length:
         return np.asarray(view.frames(None, 1, height)[1][0])
@@ -220,6 +261,8 @@ class WrittenWitness:
         limits = threshold(_NAME, "unlike"), threshold(_NAME, "alike")
         if score <= limits[0] and not reading.complete:
             return undecided(claim, _NAME, f"{shown} was read, but not every picture was read")
+        if score <= limits[0] and reading.hinted:
+            return undecided(claim, _NAME, f"{shown} was read; something like letters is too small or too dim to read")
         return decide(claim, _NAME, score, limits, f"{shown} was read")
 
 

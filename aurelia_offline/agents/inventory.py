@@ -4,7 +4,7 @@ import re
 
 from aurelia_core.signals.observation import Motion, Observation, describe_position
 from aurelia_core.types import Window
-from aurelia_offline.answering.clip_answers import background_colours
+from aurelia_offline.answering.clip_answers import background_colours, unsure_tempo
 from aurelia_offline.answering.finding import (
     WIDE_EXTENT,
     join_words,
@@ -90,7 +90,7 @@ def describe_audio(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> list[st
     longest = sorted(sorted(silences, key=lambda span: span[0] - span[1])[:2])
     if longest and seen.sounds:
         sentences.append(f"The clip is silent {join_words([span_text(*span) for span in longest])}.")
-    if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and len(seen.sounds) >= 4:
+    if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and not unsure_tempo(seen):
         sentences.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
     return sentences
 
@@ -118,6 +118,8 @@ def _describe_stillness(seen: Observation) -> list[str]:
     """A sentence for a picture without motions: it shifts as a whole, or nothing moves if the frames are dense."""
     if seen.camera_drift > 0:
         return ["The picture as a whole shifts."]
+    if seen.slow_changes:
+        return [f"The picture changes slowly {join_words([span_text(*span) for span in seen.slow_changes[:3]])}."]
     if seen.frame_gap <= _FINE_FRAME_GAP:
         return ["Nothing moves in the picture."]
     return []

@@ -5,6 +5,7 @@ else a question about sound is open, and the finding names the windows to listen
 except in a long clip: there a question about motion, cuts and flashes is open.
 """
 
+from dataclasses import replace
 from math import isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Observation
@@ -25,7 +26,7 @@ def cover_clip(seen: Observation, whole: WholeClip | None) -> Observation:
     """A look with the picture of the whole clip and, if it missed no sound, with its sound."""
     if whole is None:
         return seen
-    covered = whole.with_picture(seen)
+    covered = replace(whole.with_picture(seen), levels=whole.observation.levels)
     if not covered.has_audio or _missed_sounds(seen, whole):
         return covered
     return whole.with_sound(covered)

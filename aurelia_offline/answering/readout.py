@@ -15,11 +15,13 @@ from aurelia_offline.answering.finding import (
     position_words,
     seconds_text,
     sound_name,
+    span_text,
     unknown_finding,
     yes_no_finding,
 )
 from aurelia_offline.answering.selection import (
     MeasuredEvent,
+    Selection,
     is_continuous,
     list_events,
     pick_text,
@@ -33,8 +35,8 @@ from aurelia_offline.questions.query import Pick, Query
 _LOW_HZ, _HIGH_HZ = 250.0, 1000.0
 _NEARLY_ALL = 0.9
 _MAX_TOLD = 6
-_LONG_SECONDS = 2.0
-"""A loudest sound that lasts longer has a loudest moment of its own, which is not measured."""
+_SURE_SECONDS = 2.0
+"""Seconds for which a picture must keep changing slowly before movement is stated."""
 
 
 def find_obstacle(query: Query, seen: Observation) -> str:
@@ -63,9 +65,41 @@ def limits_text(domain: str, seen: Observation) -> str:
     return ""
 
 
+def _slow_changes(pick: Pick, seen: Observation) -> tuple[tuple[float, float], ...]:
+    """The slow changes of the picture in the described time, which may be what is called a movement; seconds."""
+    if pick.domain not in {"motion", "any"}:
+        return ()
+    span = span_seconds(pick, seen.duration) or (0.0, seen.duration)
+    low, high = span
+    if pick.relation in {"after", "right_after"}:
+        low, high = high, seen.duration
+    elif pick.relation in {"before", "right_before"}:
+        low, high = 0.0, low
+    return tuple((start, end) for start, end in seen.slow_changes if start <= high and end >= low)
+
+
+def _slowly_moving(query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """The finding if no movement was found, and the picture changes slowly; None if it does not.
+
+    A picture that keeps changing for seconds shows movement; which thing moves, and where, is not known.
+    """
+    slow = _slow_changes(query.pick, seen)
+    if not slow:
+        return None
+    told = join_words([span_text(*span) for span in slow[:_MAX_TOLD]])
+    plain = query.ask == "exists" and not (query.pick.colour or query.pick.place or query.pick.outline)
+    in_time = query.pick.relation is None or query.pick.span is not None and query.pick.relation != "apart"
+    lasting = sum(end - start for start, end in slow) >= _SURE_SECONDS
+    if plain and in_time and lasting and not query.pick.singles_out:
+        return yes_no_finding(not query.negated, f"the picture changes slowly {told}", "visual")
+    return unknown_finding(f"the picture changes slowly {told}, and what moves there is not clear", "visual")
+
+
 def _nothing_found(query: Query, seen: Observation) -> MeasuredAnswer:
     """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
+    if slow := _slowly_moving(query, seen):
+        return slow
     if pick.domain == "any" and pick.span is not None and (seen.cuts or seen.flashes):
         return unknown_finding(
             "no sound or movement fits, and whether a cut or a flash is meant is not clear", "visual"
@@ -98,6 +132,8 @@ def answer_count(query: Query, seen: Observation) -> MeasuredAnswer:
             "sound goes on without a pause; what single sounds it consists of cannot be counted", "audio"
         )
     found = chosen.events
+    if not found and (slow := _slowly_moving(query, seen)):
+        return slow
     number = len(found)
     if pick.distinct:
         number = _count_different(found)
@@ -208,10 +244,6 @@ def _with_ongoing(found: tuple[MeasuredEvent, ...], query: Query, seen: Observat
 def _unclear_times(events: tuple[MeasuredEvent, ...], query: Query, seen: Observation) -> MeasuredAnswer | None:
     """Why a start, an end or a length of these events cannot be told; None if it can."""
     pick = query.pick
-    first = events[0]
-    if query.ask == "when" and (pick.rank or "").startswith("level") and first.end - first.start > _LONG_SECONDS:
-        span = f"from {seconds_text(first.start)} to {seconds_text(first.end)}"
-        return unknown_finding(f"it lasts {span}; its loudest moment is not measured", "audio")
     if query.ask in {"length", "end"} and pick.domain == "sound" and is_continuous("sound", seen):
         cue = f"{join_words([event_words(event, seen) for event in events[:4]])}: sound goes on without a pause"
         return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
@@ -328,15 +360,28 @@ def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     if query.other is not None:
         return _answer_any_of(query, seen)
     chosen = select_events(query.pick, seen)
+    if query.prop == "alone":
+        chosen = _select_in_span(query.pick, seen)
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
     found = chosen.events or _find_ongoing(query.pick, seen)
+    if not found and (slow := _slowly_moving(query, seen)):
+        return slow
     if query.pick.domain == "silence" and not seen.has_audio:
         return yes_no_finding(not query.negated, "the clip has no sound track", "audio")
     there = bool(found) != query.negated
     cue = join_words([event_words(event, seen) for event in found[:6]])
     cue = cue or f"{pick_text(query.pick)} was not found"
     return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
+
+
+def _select_in_span(pick: Pick, seen: Observation) -> Selection:
+    """The event that a description singles out among all of the clip, if it lies in the described time."""
+    chosen = select_events(pick, seen, alone=True)
+    if chosen.problem or not chosen.events:
+        return Selection((), chosen.problem or f"{pick_text(pick)} was not found")
+    there = select_events(replace(pick, nth=None, rank=None), seen).events
+    return Selection(tuple(event for event in chosen.events if event in there))
 
 
 def _answer_any_of(query: Query, seen: Observation) -> MeasuredAnswer:

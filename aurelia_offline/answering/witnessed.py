@@ -5,7 +5,7 @@ from typing import NamedTuple
 from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.types import Modality, Span
 from aurelia_core.witnesses.base import ClipView, inside
-from aurelia_core.witnesses.voice import VoiceWitness, clip_speech
+from aurelia_core.witnesses.voice import VoiceWitness, clip_voices
 from aurelia_core.witnesses.written import TextLine, WrittenWitness, read_clip, similarity
 from aurelia_offline.answering.finding import (
     MeasuredAnswer,
@@ -16,7 +16,7 @@ from aurelia_offline.answering.finding import (
     yes_no_finding,
 )
 from aurelia_offline.questions.choices import Value, choose_answer
-from aurelia_offline.questions.witnessed import WitnessedQuestion
+from aurelia_offline.questions.witnessed import WitnessedAsk, WitnessedQuestion
 
 _ALIKE = 0.9
 _MAX_LINES = 8
@@ -59,10 +59,25 @@ def _answer_speech(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswe
         return unknown_finding(f"voices are not told from other sounds here: this needs {join_words(lacks)}", "audio")
     if not view.has_audio:
         return _absent(question, "the clip has no sound track")
-    spans = inside(clip_speech(view), question.window(view.duration))
+    spans, doubtful = (inside(part, question.window(view.duration)) for part in clip_voices(view))
+    if doubtful and (not spans or _changes_times(question.ask, spans, doubtful)):
+        told = join_words([span_text(*span) for span in doubtful[:_MAX_LINES]])
+        return unknown_finding(f"whether the sound {told} is a voice is not clear", "audio")
     if not spans:
         return _absent(question, "no voice is heard")
     return _about_spans(question, spans, f"a voice is heard {join_words([span_text(*span) for span in spans[:8]])}")
+
+
+def _changes_times(ask: WitnessedAsk, spans: list[Span], doubtful: list[Span]) -> bool:
+    """Whether the asked time would be another one if the doubtful spans counted."""
+    match ask:
+        case "when":
+            return min(doubtful) < min(spans)
+        case "end":
+            return max(end for _, end in doubtful) > max(end for _, end in spans)
+        case "length":
+            return True
+    return False
 
 
 def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> MeasuredAnswer:
@@ -118,6 +133,8 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
     if not lines:
         if not reading.complete:
             return unknown_finding(f"{cue}; not every picture was read", "visual")
+        if reading.hinted:
+            return unknown_finding("something like letters is too small or too dim to read", "visual")
         return _absent(question, cue)
     if question.ask == "what":
         texts = list(dict.fromkeys(line.text for line in lines[:_MAX_LINES]))

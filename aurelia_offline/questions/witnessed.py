@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from aurelia_core.types import Span, Window
 from aurelia_core.witnesses.written import quoted_texts
 from aurelia_offline.questions.query import span_in_seconds
+from aurelia_offline.questions.seconds import plain_seconds
 
 Subject = Literal["speech", "text"]
 WitnessedAsk = Literal["exists", "what", "when", "end", "length"]
@@ -74,6 +75,7 @@ class WitnessedQuestion(NamedTuple):
 def read_witnessed(question: str) -> WitnessedQuestion | None:
     """The question, if it is about speech or text and every word of it is understood; else None."""
     quoted, rest = _take_quoted(question)
+    rest = plain_seconds(rest)
     words = re.findall(r"[a-z]+", rest.lower())
     subject = _subject(words, quoted)
     if subject is None or not set(words) <= _words("common", f"names_{subject}", subject):

@@ -274,4 +274,7 @@ def _read_exists(subject: Pick, cut: Clauses) -> Query | None:
         if edge == "start":
             share = 0.0
         subject = replace(subject, relation="during", span=(share, share), half=True)
+    if subject.singles_out and subject.span is not None and not any(item.kind == "exist" for item in cut.main):
+        # "Is the loudest sound in the first half?" is about the loudest of all.
+        return Query("exists", subject, prop="alone")
     return Query("exists", subject)
