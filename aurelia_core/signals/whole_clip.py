@@ -10,8 +10,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from aurelia_core.signals.audiovisual_sync import estimate_sync
-from aurelia_core.signals.observation import DetectedSound, Observation
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.signals.rhythm import estimate_tempo
+from aurelia_core.signals.observation import LEVEL_SECONDS, DetectedSound, Observation
+from aurelia_core.signals.spans import join_spans
+from aurelia_core.types import MediaRef, Span, Window
 
 if TYPE_CHECKING:
     from aurelia_core.signals.look import ClipSource
@@ -22,6 +24,10 @@ MAX_PICTURE_SECONDS = 120.0
 """Longest clip of which every frame is observed; the analysis of motion takes up to a third of its length."""
 _ALL_FRAMES = 10**6
 _SAME_ONSET_SECONDS = 0.15
+FAINT_DBFS = -55.0
+"""Level below which there is silence beside louder sounds."""
+_FAR_BELOW_DECIBELS = 30.0
+_SEAM_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class WholeClip:
 
     def missed_sounds(self, seen: Observation) -> tuple[DetectedSound, ...]:
         """The sounds of the clip that a look did not find, and those that it found where the clip has none."""
-        pairs = ((self.observation.sounds, seen.sounds), (seen.sounds, self.observation.sounds))
+        loudest = max((sound.level for sound in self.observation.sounds), default=0.0)
+        found = tuple(sound for sound in seen.sounds if not is_faint(sound, loudest))
+        pairs = ((self.observation.sounds, found), (found, self.observation.sounds))
         return tuple(
             chain.from_iterable(
                 (sound for sound in one if not any(_is_same(sound, other) for other in others)) for one, others in pairs
@@ -106,6 +114,7 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
     samples = round(MAX_SAMPLE_RATE * (length + 1))
     pieces = [observe_clip(store, clip, track, windows, frames, samples) for windows in _pieces(length)]
     observation = with_overview(merge_observations(pieces), store, clip, track)
+    observation = _without_faint_sounds(observation)
     shots: list[Observation] = []
     if every_frame and observation.cuts:
         edges = [0.0, *observation.cuts, clip["duration"]]
@@ -114,6 +123,29 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
             margin = min(0.1, (end - start) / 4)
             shots.append(observe_clip(store, clip, None, [Window(start=start + margin, end=end - margin)], 8, 0))
     return WholeClip(observation, every_frame, tuple(shots))
+
+
+def is_faint(sound: DetectedSound, loudest: float) -> bool:
+    """Whether a sound is softer than silence is taken to be, beside one of this level, dBFS: it is not heard."""
+    return sound.level < FAINT_DBFS and sound.level < loudest - _FAR_BELOW_DECIBELS
+
+
+def _without_faint_sounds(observation: Observation) -> Observation:
+    """An observation without the sounds that are not heard; where they were it is silent."""
+    loudest = max((sound.level for sound in observation.sounds), default=0.0)
+    faint = [sound for sound in observation.sounds if is_faint(sound, loudest)]
+    if not faint:
+        return observation
+    sounds = tuple(sound for sound in observation.sounds if sound not in faint)
+    gaps = [(one.start - _SEAM_SECONDS, one.end + _SEAM_SECONDS) for one in faint]
+    quiet = [span for span in join_spans([*gaps, *observation.silences]) if _is_quiet(span, observation)]
+    return replace(observation, sounds=sounds, silences=tuple(quiet), tempo=estimate_tempo(sounds))
+
+
+def _is_quiet(span: Span, observation: Observation) -> bool:
+    """Whether no part of a span is louder than silence, as far as its levels lie inside it."""
+    first, last = int(span[0] / LEVEL_SECONDS) + 1, int(span[1] / LEVEL_SECONDS)
+    return all(level < FAINT_DBFS for level in observation.levels[first:last])
 
 
 def _pieces(length: float) -> Iterator[list[Window]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from aurelia_core.arrays import Images, Vector
 from aurelia_core.claims import Claim, ClaimKind, Finding
-from aurelia_core.types import Window
+from aurelia_core.types import Span, Window
 from aurelia_core.witnesses.base import (
     ClipView,
     decide,
@@ -30,8 +30,8 @@ _NAME = "rapidocr"
 _PACKAGES = ("rapidocr", "onnxruntime")
 _DETECTION_SIDE = 480
 _GRID_FRAMES = 360
-_CLOSE_HEIGHT, _CLOSE_SIDE = 720, 960
-_HINT_SCORE, _HINT_LETTERS = 0.5, 3
+_CLOSE_FRAMES, _CLOSE_HEIGHT, _CLOSE_SIDE, _RAISED = 16, 720, 960, 6.0
+_HINT_SCORE, _HINT_LETTERS, _STRAY_LETTERS = 0.6, 3, 2
 _BLOCK = 12
 _PART_SECONDS = 1.0
 _MAX_GAP_SECONDS = 2.0
@@ -53,6 +53,7 @@ class TextLine:
         start, end: when the picture with this line is shown, seconds.
         x, y: its centre, fractions of the picture.
         height: height of the line, a fraction of the picture's.
+        readings: number of pictures in which it was read.
     """
 
     text: str
@@ -62,6 +63,7 @@ class TextLine:
     x: float
     y: float
     height: float
+    readings: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +123,40 @@ def _read(view: ClipView, window: Window | None) -> Reading:
     times, images = view.frames(window, _GRID_FRAMES, 180)
     runs = _steady_runs(images)
     chosen = _chosen_runs(runs, times, int(threshold(_NAME, "frames")))
-    lines: list[TextLine] = []
-    for first, last in chosen:
-        lines += _read_run(view, times, first, last)
+    read = [_read_run(view, times, run, shown) for run, shown in zip(chosen, _shown_times(chosen, times), strict=True)]
+    joined = _joined([line for lines in read for line in lines])
+    # One or two letters in a single picture of several are read into hands and hammers.
+    lines = [line for line in joined if line.readings > 1 or len(chosen) == 1 or _letters(line.text) > _STRAY_LETTERS]
     middles = [times[(first + last) // 2] for first, last in chosen]
     gaps = [after - before for before, after in pairwise(middles)]
     complete = len(chosen) == len(runs) or max(gaps, default=0.0) <= _MAX_GAP_SECONDS
-    hinted = not lines and any(_hints_text(view, times, *run) for run in _longest(chosen))
-    return Reading(tuple(_joined(lines)), complete, hinted)
+    hinted = not lines and (bool(joined) or _hints_text(view, window))
+    return Reading(tuple(lines), complete, hinted)
 
 
-def _longest(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest of the runs that begin, middle and end a clip, at most one of each."""
-    thirds = [part.tolist() for part in np.array_split(np.asarray(runs), 3) if len(part)]
-    return [max(part, key=lambda run: run[1] - run[0]) for part in thirds]
+def _shown_times(runs: list[tuple[int, int]], times: Vector) -> list[Span]:
+    """How long each run is taken to be shown: to the middle of what was not read before and after it, seconds."""
+    edges = [float(times[0])]
+    edges += [float(times[before[1]] + times[after[0]]) / 2 for before, after in pairwise(runs)]
+    edges.append(float(times[-1]))
+    return list(pairwise(edges))
 
 
-def _hints_text(view: ClipView, times: Vector, first: int, last: int) -> bool:
-    """Whether the picture in full size shows something like letters."""
-    image = _picture_at(view, float(times[(first + last) // 2]), _CLOSE_HEIGHT)
-    found = read_picture(image, _CLOSE_SIDE)
-    return any(score >= _HINT_SCORE and sum(map(str.isalnum, text)) >= _HINT_LETTERS for text, score, _ in found)
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
+
+
+def _hints_text(view: ClipView, window: Window | None) -> bool:
+    """Whether pictures in full size, and what stands still in all of them, show something like letters."""
+    from scipy.ndimage import gaussian_filter
+
+    images = view.frames(window, _CLOSE_FRAMES, _CLOSE_HEIGHT)[1]
+    standing = np.median(images.mean(axis=3, dtype=np.float32), axis=0)
+    # A pale mark on every picture stands out where its surroundings are taken away.
+    raised = 128 + _RAISED * (standing - gaussian_filter(standing, standing.shape[0] / 30))
+    grey = np.repeat(np.clip(raised, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    found = [line for image in (*images[:: len(images) // 2 + 1], grey) for line in read_picture(image, _CLOSE_SIDE)]
+    return any(score >= _HINT_SCORE and _letters(text) >= _HINT_LETTERS for text, score, _ in found)
 
 
 def _chosen_runs(runs: list[tuple[int, int]], times: Vector, most: int) -> list[tuple[int, int]]:
@@ -176,19 +191,18 @@ def _steady_runs(images: Images) -> list[tuple[int, int]]:
     return [*runs, (first, len(blocks) - 1)]
 
 
-def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[TextLine]:
+def _read_run(view: ClipView, times: Vector, run: tuple[int, int], shown: Span) -> list[TextLine]:
     """The lines of the picture in the middle of a run, read at the height in the thresholds."""
-    middle = float(times[(first + last) // 2])
-    start, end = float(times[first]), float(times[last])
+    middle = float(times[(run[0] + run[1]) // 2])
     image = _picture_at(view, middle, int(threshold(_NAME, "height")))
     lines = []
     for text, score, corners in read_picture(image):
-        if score < threshold(_NAME, "least_score") or not any(letter.isalnum() for letter in text):
+        if score < threshold(_NAME, "least_score") or not _letters(text):
             continue
         box = np.asarray(corners, float) / (image.shape[1], image.shape[0])
         x, y = box.mean(axis=0)
         height = float(np.ptp(box[:, 1]))
-        lines.append(TextLine(text.strip(), score, start, end, float(x), float(y), height))
+        lines.append(TextLine(text.strip(), score, *shown, float(x), float(y), height))
     return sorted(lines, key=lambda line: (round(line.y, 1), line.x))
 
 
@@ -210,7 +224,14 @@ def _joined(lines: Sequence[TextLine]) -> list[TextLine]:
             if near and similarity(known.text, line.text) > 0.9 and len(known.text) == len(line.text):
                 better = max(known, line, key=lambda one: one.score)
                 joined[number] = TextLine(
-                    better.text, better.score, known.start, line.end, known.x, known.y, known.height
+                    better.text,
+                    better.score,
+                    known.start,
+                    line.end,
+                    known.x,
+                    known.y,
+                    known.height,
+                    known.readings + 1,
                 )
                 break
         else:

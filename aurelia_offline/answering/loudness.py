@@ -7,9 +7,9 @@ from math import log10
 
 from aurelia_core.signals.observation import LEVEL_SECONDS, Observation
 from aurelia_offline.answering.finding import MeasuredAnswer, seconds_text, unknown_finding, yes_no_finding
-from aurelia_offline.answering.selection import is_continuous, span_seconds
+from aurelia_offline.answering.selection import is_continuous, select_events, span_seconds
 from aurelia_offline.questions.choices import Value
-from aurelia_offline.questions.query import Query
+from aurelia_offline.questions.query import Pick, Query
 
 _SMOOTHED_PARTS = 3
 _PEAK_SECONDS = 1.0
@@ -39,9 +39,10 @@ def answer_from_levels(query: Query, seen: Observation) -> MeasuredAnswer | None
 
 
 def _goes_on(seen: Observation) -> bool:
-    """Whether the loudest sound lasts long, or sound goes on, so that its start is not its loudest moment."""
+    """Whether no one sound is the loudest, or it lasts long, so that its start is not the loudest moment."""
     loudest = max(seen.sounds, key=lambda sound: sound.level, default=None)
-    return loudest is None or is_continuous("sound", seen) or loudest.end - loudest.start > _LONG_SECONDS
+    tied = bool(select_events(Pick(domain="sound", rank="level+"), seen).problem)
+    return loudest is None or tied or is_continuous("sound", seen) or loudest.end - loudest.start > _LONG_SECONDS
 
 
 def _mean_level(levels: tuple[float, ...]) -> float:

@@ -20,11 +20,13 @@ from aurelia_offline.answering.finding import (
     yes_no_finding,
 )
 from aurelia_offline.answering.selection import (
+    RUN_TOGETHER,
     MeasuredEvent,
     Selection,
     is_continuous,
     list_events,
     pick_text,
+    run_together,
     select_events,
     span_seconds,
     time_slack,
@@ -134,6 +136,8 @@ def answer_count(query: Query, seen: Observation) -> MeasuredAnswer:
     found = chosen.events
     if not found and (slow := _slowly_moving(query, seen)):
         return slow
+    if run_together([event.source for event in found if isinstance(event.source, DetectedSound)]):
+        return unknown_finding(RUN_TOGETHER, "audio")
     number = len(found)
     if pick.distinct:
         number = _count_different(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
@@ -16,6 +17,8 @@ _END_SHARE = 0.15
 """Share of a clip that is its start or its end."""
 _Span = tuple[float, float]
 _SOUND_SLACK_SECONDS = 0.06
+_SEAM_SECONDS, _RINGING_DECIBELS = 0.05, 3.0
+RUN_TOGETHER = "sounds ring into each other; where one ends and the next one starts is not clear"
 _CLICK_SECONDS = 0.15
 """A sound below this length may be called a click, whatever its pitch."""
 _THROUGHOUT_SLACK = 0.15
@@ -80,6 +83,20 @@ def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -
     within = [pair for pair in sounds if pair[1] > span[0] and pair[0] < span[1]]
     length = span[1] - span[0]
     return length >= 2.0 and len(within) > 1 and _covered_seconds(within) > _ALMOST_ALL * length
+
+
+def run_together(sounds: Sequence[DetectedSound]) -> bool:
+    """Whether a sound follows another without a pause as its ringing or a part of it does: their number is not clear."""
+    return any(
+        later.start - earlier.end < _SEAM_SECONDS
+        and later.end > earlier.end
+        and (
+            later.level < earlier.level - _RINGING_DECIBELS
+            or (later.pitch is None and earlier.pitch is None)
+            or min(earlier.end - earlier.start, later.end - later.start) < _SEAM_SECONDS
+        )
+        for earlier, later in pairwise(sounds)
+    )
 
 
 def _covered_seconds(spans: list[_Span]) -> float:
@@ -281,6 +298,9 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
             return ranked
         found = ranked.events
     if pick.nth is not None and pick.rank is None:
+        counted = found[: pick.nth] if pick.nth > 0 else found[pick.nth - 1 :]
+        if run_together([event.source for event in counted if isinstance(event.source, DetectedSound)]):
+            return Selection((), RUN_TOGETHER)
         found = _select_nth(found, pick.nth)
     return Selection(found)
 

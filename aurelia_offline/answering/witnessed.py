@@ -129,7 +129,10 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
     shown = join_words([f'"{line.text}"' for line in lines[:_MAX_LINES]]) or "no text"
     cue = f"{shown} was read; letters smaller than a 25th of the picture's height may be missed"
     if question.quoted:
-        lines = [line for line in lines if similarity(question.quoted, line.text) >= _ALIKE]
+        alike = [line for line in lines if similarity(question.quoted, line.text) >= _ALIKE]
+        lines = [line for line in alike if similarity(question.quoted, line.text) == 1.0]
+        if alike and not lines:
+            return unknown_finding(f'"{alike[0].text}" was read, which may be another word', "visual")
     if not lines:
         if not reading.complete:
             return unknown_finding(f"{cue}; not every picture was read", "visual")
@@ -137,8 +140,9 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
             return unknown_finding("something like letters is too small or too dim to read", "visual")
         return _absent(question, cue)
     if question.ask == "what":
-        texts = list(dict.fromkeys(line.text for line in lines[:_MAX_LINES]))
-        told = join_words(texts)
+        every = list(dict.fromkeys(line.text for line in lines))
+        texts = every[:_MAX_LINES]
+        told = join_words(texts) + (f" and {len(every) - _MAX_LINES} more" if len(every) > _MAX_LINES else "")
         if not reading.complete:
             told = f"{told} (not every picture was read; there may be more)"
         return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")

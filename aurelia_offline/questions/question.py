@@ -1,5 +1,6 @@
 """Parses a question in ordinary English into a query: what is asked, about which events."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -42,6 +43,8 @@ _NOT_TOLD = {
 _NO_SIDES = "from which side a sound is heard is not measured; ask where something moves while it is heard"
 _NO_COLOURS = "a sound has no colour; ask what colour moves while it is heard"
 _NO_OUTLINES = "outlines are not measured, only the colour, place and time of what moves"
+_NO_DEEDS = "what is done to something is not recognized"
+_DONE_TO = re.compile(r"\b(?:is|are|was|were|gets?) being (?!heard|shown|seen|moved|played)\w+", re.IGNORECASE)
 _NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
@@ -84,6 +87,8 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
     question = plain_seconds(question)
     if asks_direction(question):
         return Query("unknowable", reason=_NO_DIRECTIONS)
+    if _DONE_TO.search(question):
+        return Query("unknowable", reason=_NO_DEEDS)
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
     if world is not None:

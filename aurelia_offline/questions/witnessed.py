@@ -18,7 +18,7 @@ Subject = Literal["speech", "text"]
 WitnessedAsk = Literal["exists", "what", "when", "end", "length"]
 
 _PLACES = frozenset({"top", "bottom", "left", "right"})
-_CAPITALS = re.compile(r"\b[A-Z0-9]*[A-Z]{2}[A-Z0-9]*(?:\s+[A-Z0-9]{2,})*\b")
+_CAPITALS = re.compile(r"\b(?:[A-Z0-9]+-)*[A-Z0-9]*[A-Z]{2}[A-Z0-9]*(?:[\s-]+[A-Z0-9]{2,})*\b")
 _BETWEEN = re.compile(r"\b(?:between|from)\s+(\d+(?:\.\d+)?)\s*(?:s|seconds)?\s*(?:and|to|until)\s+(\d+(?:\.\d+)?)")
 _AFTER = re.compile(r"\bafter\s+(\d+(?:\.\d+)?)")
 _BEFORE = re.compile(r"\bbefore\s+(\d+(?:\.\d+)?)")

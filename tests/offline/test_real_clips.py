@@ -143,3 +143,37 @@ def test_a_title_of_two_seconds_in_a_busy_picture_is_read() -> None:
 def test_the_reason_says_what_is_not_recognized() -> None:
     assert parse_question("Is there a dog?", []).reason == "the question speaks of 'dog': animals are not recognized"
     assert "speech" not in parse_question("Is it bright?", []).reason
+
+
+def test_what_rings_on_is_not_counted_and_what_is_too_faint_is_silence() -> None:
+    noise = np.random.default_rng(0).standard_normal(round(0.6 * RATE))
+    shot = noise * np.interp(np.arange(len(noise)), [0, 2000, 2100, 6000, len(noise)], [0.3, 0.3, 0.06, 0.06, 0.01])
+    seconds = np.zeros(round(8.0 * RATE))
+    for at in (2.0, 4.0):
+        seconds[round(at * RATE) :][: len(shot)] = shot
+    seconds[round(6.5 * RATE) :][: len(noise)] = noise * 6e-4
+    store = make(seconds.astype(np.float32), plain(8.0))
+    assert not ask(store, "e14", "How many sounds are there?").startswith(("1", "3", "4", "5"))
+    assert ask(store, "e14", "Is there silence at the end?") == "yes"
+    assert ask(store, "e14", "Is there a sound in the last 2 seconds?") == "no"
+
+
+def test_an_almost_equal_word_and_a_word_with_a_hyphen() -> None:
+    read = read_witnessed("When does the text X-TERMINATOR appear?")
+    assert read is not None and (read.ask, read.quoted) == ("when", "X-TERMINATOR")
+    if WrittenWitness().lacks():
+        pytest.skip("rapidocr or onnxruntime is not installed")
+    images = plain(6.0, (20, 20, 20))
+    title = Image.fromarray(images[0])
+    ImageDraw.Draw(title).text((30, 60), "PYRONATION 17", font=ImageFont.load_default(24), fill="white")
+    for number in range(len(images)):
+        images[number] = np.asarray(title)
+        images[number, 130:160, 4 * number : 4 * number + 20] = (220, 20, 20)
+    store = MemoryStore(None, np.arange(len(images)) / 12, images, 6.0)
+    assert ask(store, "e15", "Does the word PYRONATION appear?") == "yes"
+    assert ask(store, "e15", "Does the word PYROMATION appear?").startswith("unknown")
+    assert ask(store, "e15", "When does the text appear?") == "from 0.0 s to 5.9 s"
+
+
+def test_what_is_done_to_something_is_not_bent_into_what_is_heard() -> None:
+    assert parse_question("What is being hit?", []).ask == "unknowable"
