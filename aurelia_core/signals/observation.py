@@ -17,6 +17,7 @@ known, and a picture that changed once is not a picture that moves."""
 LEVEL_SECONDS = 0.1
 """Length of the parts of a sound whose levels are measured."""
 _LOW_HZ = 250.0
+_SEAM_SECONDS, _RINGING_DECIBELS = 0.05, 3.0
 _HALF_TONAL = 0.6
 """Tonality above which an unpitched sound is neither clearly noise nor a click."""
 
@@ -62,6 +63,15 @@ class DetectedSound:
         if self.sound_class != "tone" and (self.is_low or self.tonality > _HALF_TONAL):
             return None
         return self.sound_class
+
+
+def rings_on(earlier: DetectedSound, later: DetectedSound) -> bool:
+    """Whether a sound follows another without a pause as its ringing does, or as a part of one unpitched sound."""
+    if later.start - earlier.end >= _SEAM_SECONDS or later.end <= earlier.end:
+        return False
+    softer = later.level < earlier.level - _RINGING_DECIBELS
+    shortest = min(earlier.end - earlier.start, later.end - later.start)
+    return softer or shortest < _SEAM_SECONDS or (later.pitch is None and earlier.pitch is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,17 @@ A look has a budget, so it is coarse in a long clip and cannot know what it miss
 not in it is not in the clip, as far as it can be measured. It is made in pieces, so a long clip is never in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from aurelia_core.arrays import true_runs
 from aurelia_core.signals.audiovisual_sync import estimate_sync
 from aurelia_core.signals.rhythm import estimate_tempo
-from aurelia_core.signals.observation import LEVEL_SECONDS, DetectedSound, Observation
+from aurelia_core.signals.observation import LEVEL_SECONDS, DetectedSound, Observation, rings_on
 from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import MediaRef, Span, Window
 
@@ -26,7 +29,8 @@ _ALL_FRAMES = 10**6
 _SAME_ONSET_SECONDS = 0.15
 FAINT_DBFS = -55.0
 """Level below which there is silence beside louder sounds."""
-_FAR_BELOW_DECIBELS = 30.0
+_BELOW_DECIBELS, _FAR_BELOW_DECIBELS = 30.0, 40.0
+_LEAST_PARTS = 3
 _SEAM_SECONDS = 0.03
 
 
@@ -48,7 +52,7 @@ class WholeClip:
         """The sounds of the clip that a look did not find, and those that it found where the clip has none."""
         loudest = max((sound.level for sound in self.observation.sounds), default=0.0)
         found = tuple(sound for sound in seen.sounds if not is_faint(sound, loudest))
-        pairs = ((self.observation.sounds, found), (found, self.observation.sounds))
+        pairs = ((_onsets(self.observation.sounds), found), (_onsets(found), self.observation.sounds))
         return tuple(
             chain.from_iterable(
                 (sound for sound in one if not any(_is_same(sound, other) for other in others)) for one, others in pairs
@@ -125,9 +129,19 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
     return WholeClip(observation, every_frame, tuple(shots))
 
 
+def _onsets(sounds: Sequence[DetectedSound]) -> list[DetectedSound]:
+    """The sounds without those that are the ringing of the one before."""
+    return [
+        sound
+        for before, sound in zip((None, *sounds), sounds, strict=False)
+        if not before or not rings_on(before, sound)
+    ]
+
+
 def is_faint(sound: DetectedSound, loudest: float) -> bool:
-    """Whether a sound is softer than silence is taken to be, beside one of this level, dBFS: it is not heard."""
-    return sound.level < FAINT_DBFS and sound.level < loudest - _FAR_BELOW_DECIBELS
+    """Whether a sound is not heard beside one of this level, dBFS: softer than silence is taken to be, or far below."""
+    below = loudest - sound.level
+    return below > _FAR_BELOW_DECIBELS or (sound.level < FAINT_DBFS and below > _BELOW_DECIBELS)
 
 
 def _without_faint_sounds(observation: Observation) -> Observation:
@@ -138,14 +152,21 @@ def _without_faint_sounds(observation: Observation) -> Observation:
         return observation
     sounds = tuple(sound for sound in observation.sounds if sound not in faint)
     gaps = [(one.start - _SEAM_SECONDS, one.end + _SEAM_SECONDS) for one in faint]
-    quiet = [span for span in join_spans([*gaps, *observation.silences]) if _is_quiet(span, observation)]
+    spans = join_spans([*gaps, *observation.silences])
+    quiet = [part for span in spans for part in _quiet_parts(span, observation)]
     return replace(observation, sounds=sounds, silences=tuple(quiet), tempo=estimate_tempo(sounds))
 
 
-def _is_quiet(span: Span, observation: Observation) -> bool:
-    """Whether no part of a span is louder than silence, as far as its levels lie inside it."""
-    first, last = int(span[0] / LEVEL_SECONDS) + 1, int(span[1] / LEVEL_SECONDS)
-    return all(level < FAINT_DBFS for level in observation.levels[first:last])
+def _quiet_parts(span: Span, observation: Observation) -> Iterator[Span]:
+    """The parts of a span whose levels are those of silence."""
+    if span in observation.silences:
+        yield span
+        return
+    first, last = max(0, round(span[0] / LEVEL_SECONDS)), round(span[1] / LEVEL_SECONDS)
+    levels = np.asarray(observation.levels[first:last])
+    for begin, end in true_runs(levels < FAINT_DBFS):
+        if end - begin >= _LEAST_PARTS:
+            yield max(0.0, (first + begin) * LEVEL_SECONDS), (first + end) * LEVEL_SECONDS
 
 
 def _pieces(length: float) -> Iterator[list[Window]]:

@@ -64,7 +64,9 @@ def _answer_peak(query: Query, seen: Observation) -> MeasuredAnswer:
     others = [smooth[at] for at in inside if abs(times[at] - times[best]) > _PEAK_SECONDS]
     if query.ask == "when":
         if others and max(others) > smooth[best] - _CLEAR_DECIBELS:
-            return unknown_finding(f"several moments are about as loud as the one at {seconds_text(times[best])}", "audio")
+            return unknown_finding(
+                f"several moments are about as loud as the one at {seconds_text(times[best])}", "audio"
+            )
         return MeasuredAnswer((Value("seconds", times[best]),), f"at {seconds_text(times[best])}", cue, "audio")
     low, high = span or (0.0, seen.duration)
     is_inside = [low <= time <= high for time in times]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position, rings_on
 from aurelia_offline.questions.query import Pick, span_in_seconds
 
 _TIE_WIDTHS = {"level": 1.0, "length": 0.05, "start": 0.02, "extent": 0.005}
@@ -17,7 +17,6 @@ _END_SHARE = 0.15
 """Share of a clip that is its start or its end."""
 _Span = tuple[float, float]
 _SOUND_SLACK_SECONDS = 0.06
-_SEAM_SECONDS, _RINGING_DECIBELS = 0.05, 3.0
 RUN_TOGETHER = "sounds ring into each other; where one ends and the next one starts is not clear"
 _CLICK_SECONDS = 0.15
 """A sound below this length may be called a click, whatever its pitch."""
@@ -86,17 +85,8 @@ def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -
 
 
 def run_together(sounds: Sequence[DetectedSound]) -> bool:
-    """Whether a sound follows another without a pause as its ringing or a part of it does: their number is not clear."""
-    return any(
-        later.start - earlier.end < _SEAM_SECONDS
-        and later.end > earlier.end
-        and (
-            later.level < earlier.level - _RINGING_DECIBELS
-            or (later.pitch is None and earlier.pitch is None)
-            or min(earlier.end - earlier.start, later.end - later.start) < _SEAM_SECONDS
-        )
-        for earlier, later in pairwise(sounds)
-    )
+    """Whether sounds ring into each other, so that their number is not clear."""
+    return any(rings_on(earlier, later) for earlier, later in pairwise(sounds))
 
 
 def _covered_seconds(spans: list[_Span]) -> float:

@@ -26,7 +26,9 @@ from aurelia_offline.questions.whole_clip import (
 )
 from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, read_yes_no
 
-_MEASURED = "only sounds, movement, colours, cuts, voices and written text are measured here; use a profile with a model"
+_MEASURED = (
+    "only sounds, movement, colours, cuts, voices and written text are measured here; use a profile with a model"
+)
 _NOT_TOLD = {
     "speech": "what is said, and by whom, is not understood; ask whether or when somebody speaks",
     "people": "people are not recognized",

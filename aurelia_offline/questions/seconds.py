@@ -13,7 +13,9 @@ _LAST_SECOND = re.compile(r"\b(last|final) second(?=\s*(?:of\b|[?.,!]|$))", re.I
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _NUMBER = rf"(\d+(?:\.\d+)?|{'|'.join(_NUMBERS)})"
 _CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b(?!:)")
-_HALF_MINUTE = re.compile(r"\b(?:(first|last|final|opening) (?:half (?:a |of a )?minute)|half (?:a |of a )?minute)\b", re.I)
+_HALF_MINUTE = re.compile(
+    r"\b(?:(first|last|final|opening) (?:half (?:a |of a )?minute)|half (?:a |of a )?minute)\b", re.I
+)
 _AND_A_HALF = re.compile(rf"\b{_NUMBER}(?: minutes?)? and a half(?: minutes?)?(?=\W|$)", re.IGNORECASE)
 _EDGE_MINUTE = re.compile(r"\b(first|last|final|opening) minute\b", re.IGNORECASE)
 _MINUTES = re.compile(rf"\b(?<!per )(?<!beats ){_NUMBER}[ -]minutes?\b", re.IGNORECASE)

@@ -156,6 +156,8 @@ def test_what_rings_on_is_not_counted_and_what_is_too_faint_is_silence() -> None
     assert not ask(store, "e14", "How many sounds are there?").startswith(("1", "3", "4", "5"))
     assert ask(store, "e14", "Is there silence at the end?") == "yes"
     assert ask(store, "e14", "Is there a sound in the last 2 seconds?") == "no"
+    assert ask(store, "e14", "Is there silence at the beginning?") == "yes"
+    assert ask(store, "e14", "When is the first sound?") == "2.0 s"
 
 
 def test_an_almost_equal_word_and_a_word_with_a_hyphen() -> None:
