@@ -155,6 +155,9 @@ class Observation:
         levels: level of each `LEVEL_SECONDS` of the whole sound, dBFS; () unless all of it was heard.
         slow_changes: when the picture keeps changing from one second to the next, seconds.
         side_changes: how much each half of the picture changes; None unless every frame was looked at.
+        sudden_changes: when much of the picture changes at once, and no cut was found, seconds.
+        black_spans: when the picture turns black and stays so, seconds.
+        lights_up: whether a part of the picture becomes bright at once, as fireworks do.
     """
 
     duration: float
@@ -179,6 +182,9 @@ class Observation:
     levels: tuple[float, ...] = ()
     slow_changes: tuple[Span, ...] = ()
     side_changes: SideChanges | None = None
+    sudden_changes: tuple[float, ...] = ()
+    black_spans: tuple[Span, ...] = ()
+    lights_up: bool = False
 
 
 _BROAD_EXTENT = 0.08

@@ -1,4 +1,4 @@
-"""What a whole clip says beside its events: its loudness over time, slow changes of the picture, and which side changes.
+"""What a whole clip says beside its events: loudness over time, slow and sudden changes, and on which side.
 
 Events have a beginning and an end; a sound that goes on, and a boat in fog, have none that could be detected. They are
 told from the level in each tenth of a second, and from pictures that lie a second apart.
@@ -26,6 +26,9 @@ _CHANGED_LEVELS = 6.0
 _LEAST_SHARE = 0.007
 _CUT_SHARE = 0.6
 _LEAST_SECONDS = 1.0
+_SUDDEN_LEVELS, _SUDDEN_SHARE, _SUDDEN_RATIO, _NEAR_SECONDS = 20.0, 0.2, 2.0, 0.3
+_BLACK_LEVELS, _LIT_LEVELS = 10.0, 30.0
+_LIGHT_LEVELS, _LIGHT_SHARE = 60.0, 0.01
 
 
 class _Changes(NamedTuple):
@@ -56,7 +59,14 @@ def with_overview(observation: Observation, store: "ClipSource", clip: MediaRef,
         observation,
         slow_changes=tuple(_beside(find_slow_changes(times, frames.images, jumps), observation)),
         side_changes=measure_sides(times, frames.images, jumps),
+        sudden_changes=find_sudden_changes(times, frames.images, (*jumps, *_fade_times(observation))),
+        black_spans=find_black_spans(times, frames.images),
+        lights_up=lights_up(times, frames.images, jumps),
     )
+
+
+def _fade_times(observation: Observation) -> list[float]:
+    return [time for span in (*observation.fades_to_black, *observation.fades_from_black) for time in span]
 
 
 def measure_levels(samples: Samples, rate: int) -> tuple[float, ...]:
@@ -101,6 +111,37 @@ def measure_sides(times: Vector, images: Images, jumps: Sequence[float]) -> Side
         top=float(moving[:rows].mean()),
         bottom=float(moving[-rows:].mean()),
     )
+
+
+def find_sudden_changes(times: Vector, images: Images, known: Sequence[float]) -> tuple[float, ...]:
+    """When much more of the picture changes than before and after, and no cut or fade is known, seconds.
+
+    A cut between two views of one room changes less of the picture than a cut is required to.
+    """
+    blocks = _block_means(images)
+    changed = (np.abs(np.diff(blocks, axis=0)).max(axis=-1) > _SUDDEN_LEVELS).mean(axis=(1, 2))
+    found = []
+    for at in np.flatnonzero(changed >= _SUDDEN_SHARE).tolist():
+        around = np.r_[changed[max(0, at - 2) : at], changed[at + 1 : at + 3]]
+        near_known = any(times[at] - _NEAR_SECONDS <= time <= times[at + 1] + _NEAR_SECONDS for time in known)
+        if len(around) and changed[at] > _SUDDEN_RATIO * float(around.max()) and not near_known:
+            found.append(float(times[at] + times[at + 1]) / 2)
+    return tuple(found)
+
+
+def find_black_spans(times: Vector, images: Images) -> tuple[Span, ...]:
+    """When the picture is black after it was not, seconds."""
+    level = images.mean(axis=(1, 2, 3), dtype=np.float64)
+    seen = np.maximum.accumulate(level) >= _LIT_LEVELS
+    dark = true_runs((level < _BLACK_LEVELS) & seen)
+    return tuple((float(times[first]), float(times[last - 1])) for first, last in dark)
+
+
+def lights_up(times: Vector, images: Images, cuts: Sequence[float]) -> bool:
+    """Whether a part of the picture becomes much brighter at once, other than at a cut."""
+    bright = _block_means(images).mean(axis=-1)
+    found = (np.diff(bright, axis=0) > _LIGHT_LEVELS).mean(axis=(1, 2)) >= _LIGHT_SHARE
+    return any(not any(times[at] < cut <= times[at + 1] for cut in cuts) for at in np.flatnonzero(found).tolist())
 
 
 def _beside(spans: Sequence[Span], observation: Observation) -> Iterator[Span]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from aurelia_core.arrays import true_runs
 from aurelia_core.signals.audiovisual_sync import estimate_sync
-from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.observation import LEVEL_SECONDS, DetectedSound, Observation, rings_on
+from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import MediaRef, Span, Window
 
@@ -78,6 +78,9 @@ class WholeClip:
             sync=estimate_sync(whole.motions, seen.sounds, whole.frame_gap),
             slow_changes=whole.slow_changes,
             side_changes=whole.side_changes,
+            sudden_changes=whole.sudden_changes,
+            black_spans=whole.black_spans,
+            lights_up=whole.lights_up,
         )
 
     def with_sound(self, seen: Observation) -> Observation:

@@ -57,13 +57,13 @@ def find_answer(
         pieces: the looks that were merged into `seen`.
         whole: the whole clip, to tell what the looks missed; None: nothing was missed.
     """
-    uncovered = find_uncovered(query, seen, whole)
+    uncovered = find_uncovered(query, seen, whole, pieces)
     heard = whole is not None and whole.observation.has_audio
     if whole is not None and heard and query.ask in {"has_audio", "silent"} and query.pick.relation is None:
         # Whether there is any sound is known from the whole band, whatever a look missed.
         return _read_answer(query, whole.with_sound(cover_clip(seen, whole)), tracks, pieces)
     if uncovered is None:
-        return _read_answer(query, cover_clip(seen, whole), tracks, [*pieces, *(whole.shots if whole else ())])
+        return _read_answer(query, cover_clip(seen, whole, pieces), tracks, [*pieces, *(whole.shots if whole else ())])
     certain = query.pick.domain != "silence" and not query.pick.singles_out and not query.negated
     if query.ask == "exists" and certain:
         found = _read_answer(query, seen, tracks, pieces)

@@ -30,6 +30,7 @@ _MAX_COLOURS, _MIN_TOLD_SHARE = 8, 0.02
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
+_NEUTRAL, _VIVID_SHARE = frozenset({"black", "grey", "white"}), 0.5
 
 
 def unsure_tempo(seen: Observation) -> str:
@@ -189,6 +190,9 @@ def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
     if query.prop == "extent+":
         if len(ordered) > 1 and ordered[0].share - ordered[1].share < _CLEAR_LEAD_OF_COLOUR:
             return unknown_finding(f"two colours cover about as much ({cue})", "visual")
+        vivid = [colour for colour in ordered[1:] if colour.name not in _NEUTRAL]
+        if names[0] in _NEUTRAL and vivid and vivid[0].share > _VIVID_SHARE * ordered[0].share:
+            return unknown_finding(f"{vivid[0].name} may be called the main colour beside {names[0]} ({cue})", "visual")
         names = names[:1]
     values = (Value("colour", names[0]),) if len(names) == 1 else ()
     return MeasuredAnswer(values, join_words(names), cue, "visual")

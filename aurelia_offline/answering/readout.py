@@ -37,6 +37,7 @@ from aurelia_offline.questions.query import Pick, Query
 _LOW_HZ, _HIGH_HZ = 250.0, 1000.0
 _NEARLY_ALL = 0.9
 _MAX_TOLD = 6
+_EDGE_SECONDS = 0.25
 _SURE_SECONDS = 2.0
 """Seconds for which a picture must keep changing slowly before movement is stated."""
 
@@ -67,16 +68,21 @@ def limits_text(domain: str, seen: Observation) -> str:
     return ""
 
 
+def _asked_time(pick: Pick, seen: Observation) -> tuple[float, float]:
+    """The seconds that a description names; all of the clip if it names none."""
+    low, high = span_seconds(pick, seen.duration) or (0.0, seen.duration)
+    if pick.span is not None and pick.relation in {"after", "right_after"}:
+        return high, seen.duration
+    if pick.span is not None and pick.relation in {"before", "right_before"}:
+        return 0.0, low
+    return low, high
+
+
 def _slow_changes(pick: Pick, seen: Observation) -> tuple[tuple[float, float], ...]:
     """The slow changes of the picture in the described time, which may be what is called a movement; seconds."""
     if pick.domain not in {"motion", "any"}:
         return ()
-    span = span_seconds(pick, seen.duration) or (0.0, seen.duration)
-    low, high = span
-    if pick.relation in {"after", "right_after"}:
-        low, high = high, seen.duration
-    elif pick.relation in {"before", "right_before"}:
-        low, high = 0.0, low
+    low, high = _asked_time(pick, seen)
     return tuple((start, end) for start, end in seen.slow_changes if start <= high and end >= low)
 
 
@@ -97,11 +103,31 @@ def _slowly_moving(query: Query, seen: Observation) -> MeasuredAnswer | None:
     return unknown_finding(f"the picture changes slowly {told}, and what moves there is not clear", "visual")
 
 
+def _doubtful_change(query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """The finding about a cut, flash or fade that is not measured as one, and may be one; None if there is none."""
+    pick = query.pick
+    low, high = _asked_time(pick, seen)
+    if pick.domain == "flash" and seen.lights_up:
+        return unknown_finding(
+            "parts of the picture become bright at once; whether this is a flash is not clear", "visual"
+        )
+    if pick.domain == "fade_out" and (black := [one for one in seen.black_spans if one[1] >= low - _EDGE_SECONDS]):
+        told = f"the picture is black {span_text(*black[-1])}"
+        if "fade" not in pick.words and query.ask == "exists":
+            return yes_no_finding(not query.negated, told, "visual")
+        return unknown_finding(f"{told}; whether it fades to it is not clear", "visual")
+    sudden = [time for time in seen.sudden_changes if low - _EDGE_SECONDS <= time <= high + _EDGE_SECONDS]
+    if pick.domain == "cut" and sudden:
+        told = join_words([seconds_text(time) for time in sudden[:_MAX_TOLD]])
+        return unknown_finding(f"much of the picture changes at {told}; whether this is a cut is not clear", "visual")
+    return None
+
+
 def _nothing_found(query: Query, seen: Observation) -> MeasuredAnswer:
     """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
-    if slow := _slowly_moving(query, seen):
-        return slow
+    if doubtful := _slowly_moving(query, seen) or _doubtful_change(query, seen):
+        return doubtful
     if pick.domain == "any" and pick.span is not None and (seen.cuts or seen.flashes):
         return unknown_finding(
             "no sound or movement fits, and whether a cut or a flash is meant is not clear", "visual"
@@ -136,6 +162,8 @@ def answer_count(query: Query, seen: Observation) -> MeasuredAnswer:
     found = chosen.events
     if not found and (slow := _slowly_moving(query, seen)):
         return slow
+    if doubtful := _doubtful_change(query, seen):
+        return doubtful
     if run_together([event.source for event in found if isinstance(event.source, DetectedSound)]):
         return unknown_finding(RUN_TOGETHER, "audio")
     number = len(found)
@@ -273,6 +301,8 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(pick.domain))
     events = _with_ongoing(chosen.events, query, seen)
+    if pick.domain == "cut" and pick.nth is not None and (doubtful := _doubtful_change(query, seen)):
+        return doubtful
     if not events:
         return _nothing_found(query, seen)
     if unclear := _unclear_times(events, query, seen):
@@ -369,8 +399,8 @@ def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
     found = chosen.events or _find_ongoing(query.pick, seen)
-    if not found and (slow := _slowly_moving(query, seen)):
-        return slow
+    if not found and (doubtful := _slowly_moving(query, seen) or _doubtful_change(query, seen)):
+        return doubtful
     if query.pick.domain == "silence" and not seen.has_audio:
         return yes_no_finding(not query.negated, "the clip has no sound track", "audio")
     there = bool(found) != query.negated

@@ -1,5 +1,6 @@
 """Answers questions about speech and about text on the picture from witnesses, if their packages are installed."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aurelia_core.answers.clean_answer import UNKNOWN
@@ -139,14 +140,27 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
         if reading.hinted:
             return unknown_finding("something like letters is too small or too dim to read", "visual")
         return _absent(question, cue)
+    if question.titled and _is_unclear_title(question, lines):
+        return unknown_finding(f"which of the texts is the title is not clear: {cue}", "visual")
     if question.ask == "what":
-        every = list(dict.fromkeys(line.text for line in lines))
-        texts = every[:_MAX_LINES]
-        told = join_words(texts) + (f" and {len(every) - _MAX_LINES} more" if len(every) > _MAX_LINES else "")
-        if not reading.complete:
-            told = f"{told} (not every picture was read; there may be more)"
-        return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")
+        return _tell_text(lines, cue, reading.complete)
     return _about_spans(question, [(line.start, line.end) for line in lines], cue)
+
+
+def _is_unclear_title(question: WitnessedQuestion, lines: Sequence[TextLine]) -> bool:
+    """Whether the times of a title are asked, and several texts are shown at different times."""
+    timed = question.ask in {"when", "end", "length"} and not question.quoted
+    return timed and len({line.start for line in lines}) > 1
+
+
+def _tell_text(lines: Sequence[TextLine], cue: str, complete: bool) -> MeasuredAnswer:
+    """What was read, and that there is or may be more."""
+    every = list(dict.fromkeys(line.text for line in lines))
+    texts = every[:_MAX_LINES]
+    told = join_words(texts) + (f" and {len(every) - _MAX_LINES} more" if len(every) > _MAX_LINES else "")
+    if not complete:
+        told = f"{told} (not every picture was read; there may be more)"
+    return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")
 
 
 def _stands_at(line: TextLine, place: str) -> bool:

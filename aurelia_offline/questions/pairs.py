@@ -71,7 +71,7 @@ def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
 
 
 def read_side(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """Reads "Which side moves more?" and "Is there more movement on the left?": the amount, not the number, of motion."""
+    """Reads "Which side moves more?" and "Is there more movement on the left?": the amount of motion, not a number."""
     del kinds, tracks
     named = [item.pick for item in cut.main if item.kind in {"np", "bare"}]
     amount = next((one for one in cut.main if one.text in _AMOUNTS), None)

@@ -53,6 +53,7 @@ class WitnessedQuestion(NamedTuple):
         places: sides of the picture that the text stands on.
         span: the part of the clip, as fractions of it if `half`, else seconds, below 0 from its end; None: all of it.
         half: whether `span` is in fractions.
+        titled: whether the text is called a title.
     """
 
     subject: Subject
@@ -62,6 +63,7 @@ class WitnessedQuestion(NamedTuple):
     places: frozenset[str] = frozenset()
     span: Span | None = None
     half: bool = False
+    titled: bool = False
 
     def window(self, duration: float) -> Window | None:
         """The part of a clip in seconds; None: all of it, or none of it is left."""
@@ -87,7 +89,7 @@ def read_witnessed(question: str) -> WitnessedQuestion | None:
     if span is None and (set(words) & {"half", "after", "before", "between"} or any(map(str.isdigit, rest))):
         return None
     negated = ask == "exists" and bool(set(words) & {"no", "nobody"})
-    return WitnessedQuestion(subject, ask, quoted, negated, _PLACES & set(words), span, half)
+    return WitnessedQuestion(subject, ask, quoted, negated, _PLACES & set(words), span, half, "title" in words)
 
 
 def _take_quoted(question: str) -> tuple[str, str]:

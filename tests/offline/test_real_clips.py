@@ -1,4 +1,4 @@
-"""What clips from a camera ask of the keyless profile: sound that goes on, slow change, sides, minutes, short titles."""
+"""What clips from a camera ask of the keyless profile: sound that goes on, slow change, minutes, short titles."""
 
 import numpy as np
 import pytest
@@ -179,3 +179,27 @@ def test_an_almost_equal_word_and_a_word_with_a_hyphen() -> None:
 
 def test_what_is_done_to_something_is_not_bent_into_what_is_heard() -> None:
     assert parse_question("What is being hit?", []).ask == "unknowable"
+
+
+def test_what_may_be_a_cut_a_flash_or_a_fade_is_not_denied() -> None:
+    noise = np.random.default_rng(0)
+    room = np.broadcast_to(np.uint8(200), (180, 320, 3)).copy()
+    images = np.stack([room] * 96)
+    person = noise.integers(0, 120, (120, 110, 3)).astype(np.uint8)
+    images[:48, 60:, 40:150] = person[:, :110]
+    images[48:, 90:, 190:280] = person[:90, :90]
+    views = make(None, images)
+    assert ask(views, "e16", "How many cuts are there?") != "0"
+    assert ask(views, "e16", "Is there a cut?") != "no"
+    assert ask(views, "e16", "Is there a cut in the first 2 seconds?") == "no"
+    sky = plain(6.0, (12, 10, 10))
+    for at in range(6, 70, 9):
+        sky[at : at + 4, 40:90, 100:180] = 240
+    assert ask(make(None, sky), "e17", "Is there a flash?") != "no"
+    closing = plain(6.0, (120, 140, 90))
+    for at in range(30, 42):
+        closing[at, :, : (at - 29) * 27] = 0
+    closing[42:] = 0
+    shut = make(None, closing)
+    assert ask(shut, "e18", "Does the picture go black?") == "yes"
+    assert ask(shut, "e18", "Does the picture fade to black?") != "no"
