@@ -15,6 +15,8 @@ _SMOOTHED_PARTS = 3
 _PEAK_SECONDS = 1.0
 _CLEAR_DECIBELS, _EQUAL_DECIBELS, _GROWN_DECIBELS, _STEP_DECIBELS = 1.5, 3.0, 6.0, 1.0
 _TREND_PARTS, _MOST_SOUNDS = 5, 6
+_STEP_SHARE = 0.15
+"""A step against the trend that is allowed, as a share of the whole change."""
 _LONG_SECONDS = 2.0
 _SOFTEST_DBFS = -60.0
 
@@ -94,8 +96,10 @@ def _answer_trend(query: Query, levels: tuple[float, ...]) -> MeasuredAnswer:
     series = [_mean_level(levels[low:high]) for low, high in zip(edges, edges[1:], strict=False)]
     steps = [later - earlier for earlier, later in zip(series, series[1:], strict=False)]
     cue = f"from fifth to fifth of the clip: {', '.join(f'{value:.0f}' for value in series)} dBFS"
-    up = series[-1] - series[0] >= _GROWN_DECIBELS and min(steps) > -_STEP_DECIBELS
-    down = series[0] - series[-1] >= _GROWN_DECIBELS and max(steps) < _STEP_DECIBELS
+    grown = series[-1] - series[0]
+    slack = max(_STEP_DECIBELS, _STEP_SHARE * abs(grown))
+    up = grown >= _GROWN_DECIBELS and min(steps) > -slack
+    down = grown <= -_GROWN_DECIBELS and max(steps) < slack
     steady = max(series) - min(series) < _EQUAL_DECIBELS
     if not (up or down or steady):
         return unknown_finding(f"the sound goes up and down: {cue}", "audio")
