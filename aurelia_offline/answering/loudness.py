@@ -3,8 +3,12 @@
 Single sounds do not tell these of a sound that goes on, as applause, rain or music.
 """
 
+import re
 from math import log10
 
+import numpy as np
+
+from aurelia_core.arrays import true_runs
 from aurelia_core.signals.observation import LEVEL_SECONDS, Observation
 from aurelia_offline.answering.finding import MeasuredAnswer, seconds_text, unknown_finding, yes_no_finding
 from aurelia_offline.answering.selection import is_continuous, select_events, span_seconds
@@ -18,6 +22,7 @@ _TREND_PARTS, _MOST_SOUNDS = 5, 6
 _STEP_SHARE = 0.15
 """A step against the trend that is allowed, as a share of the whole change."""
 _LONG_SECONDS = 2.0
+_NO_SOUND_NAMED = re.compile(r"(the )?(quietest|softest|faintest)( moment| point| part| time)?")
 _SOFTEST_DBFS = -60.0
 
 
@@ -31,12 +36,14 @@ def answer_from_levels(query: Query, seen: Observation) -> MeasuredAnswer | None
     at_peak = at_peak and pick.rank == "level+" and pick.nth in {None, 1} and _goes_on(seen)
     if len(levels) < 2 * _TREND_PARTS or max(levels) < _SOFTEST_DBFS:
         return unknown_finding("the loudest moment of a sound that goes on is not known", "audio") if at_peak else None
-    if query.ask == "compare" and (query.prop or "").startswith("level") and pick.half and query.other:
+    if query.ask in {"compare", "choose"} and (query.prop or "").startswith("level") and pick.half and query.other:
         return _compare_halves(query, seen) if query.other.half else None
     if query.ask == "trend" and (query.prop or "level").startswith("level") and pick.relation is None:
         if is_continuous("sound", seen) or not 2 <= len(seen.sounds) <= _MOST_SOUNDS:
             return _answer_trend(query, levels)
         return None
+    if query.ask == "when" and pick.rank == "level-" and _NO_SOUND_NAMED.fullmatch(pick.words):
+        return _answer_quietest(query, seen)
     return _answer_peak(query, seen) if at_peak else None
 
 
@@ -78,13 +85,28 @@ def _answer_peak(query: Query, seen: Observation) -> MeasuredAnswer:
     return yes_no_finding(is_inside[best] != query.negated, cue, "audio")
 
 
+def _answer_quietest(query: Query, seen: Observation) -> MeasuredAnswer:
+    """The one part of the clip that is quieter than the rest; silence is not told from silence."""
+    levels = np.maximum(seen.levels, _SOFTEST_DBFS)
+    runs = true_runs(levels < levels.min() + _CLEAR_DECIBELS)
+    if len(runs) != 1 or query.pick.relation:
+        return unknown_finding("several moments are about equally quiet", "audio")
+    start, end = (at * LEVEL_SECONDS for at in runs[0])
+    text = f"from {seconds_text(start)} to {seconds_text(end)}"
+    return MeasuredAnswer((Value("seconds", start),), text, f"the level is lowest {text}", "audio")
+
+
 def _compare_halves(query: Query, seen: Observation) -> MeasuredAnswer:
-    """Whether one half of the clip is louder, by its mean power."""
+    """Which half of the clip is louder, or whether one is, by its mean power."""
     middle = round(seen.duration / 2 / LEVEL_SECONDS)
     first, second = _mean_level(seen.levels[:middle]), _mean_level(seen.levels[middle:])
     cue = f"the mean level is {first:.0f} dBFS in the first half and {second:.0f} dBFS in the second"
     if abs(first - second) < _EQUAL_DECIBELS:
         return unknown_finding(f"both halves are about equally loud: {cue}", "audio")
+    if query.ask == "choose":
+        winner, number = ("first", 1) if (first > second) == (query.prop or "").endswith("+") else ("second", 2)
+        values = (Value("phrase", f"{winner} half"), Value("ordinal", number))
+        return MeasuredAnswer(values, f"in the {winner} half", cue, "audio")
     asked, compared = (first, second) if query.pick.span == (0.0, 0.5) else (second, first)
     up = (query.prop or "").endswith("+")
     return yes_no_finding(((asked > compared) == up) != query.negated, cue, "audio")

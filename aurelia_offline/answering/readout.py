@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import inf, isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
+from aurelia_core.signals.spans import join_spans
 from aurelia_offline.answering.finding import (
     WIDE_EXTENT,
     MeasuredAnswer,
@@ -307,8 +308,9 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
         return _nothing_found(query, seen)
     if unclear := _unclear_times(events, query, seen):
         return unclear
-    if query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out:
-        return _silence_answer(query, _notable(events), seen)
+    silence = query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out
+    if silence or query.prop == "total":
+        return _answer_together(query, _notable(events) if silence else events, seen)
     found = _pick_clearest(events, query, seen)
     if query.ask == "end" and pick.domain == "sound" and not pick.relation:
         # "When does the sound stop?" asks about the last of several sounds.
@@ -341,13 +343,16 @@ def _notable(silences: tuple[MeasuredEvent, ...]) -> tuple[MeasuredEvent, ...]:
     return long or silences
 
 
-def _silence_answer(query: Query, silences: tuple[MeasuredEvent, ...], seen: Observation) -> MeasuredAnswer:
-    """When it is silent, from when to when; or how long altogether."""
-    listed = join_words([event_words(event, seen) for event in silences[:8]])
+def _answer_together(query: Query, events: tuple[MeasuredEvent, ...], seen: Observation) -> MeasuredAnswer:
+    """When the events are, from when to when; or how long altogether, what overlaps once."""
+    listed, modality = (
+        join_words([event_words(event, seen) for event in events[:8]]),
+        domain_modality(query.pick.domain),
+    )
     if query.ask == "when":
-        return MeasuredAnswer((Value("seconds", silences[0].start),), listed, listed, "audio")
-    total = sum(event.end - event.start for event in silences)
-    return MeasuredAnswer((Value("seconds", total),), seconds_text(total), listed, "audio")
+        return MeasuredAnswer((Value("seconds", events[0].start),), listed, listed, modality)
+    total = sum(end - start for start, end in join_spans((event.start, event.end) for event in events))
+    return MeasuredAnswer((Value("seconds", total),), seconds_text(total), listed, modality)
 
 
 def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:

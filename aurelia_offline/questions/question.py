@@ -24,7 +24,7 @@ from aurelia_offline.questions.whole_clip import (
     read_trend,
     read_whole_clip,
 )
-from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, read_yes_no
+from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, halves_of_sound, read_yes_no
 
 _MEASURED = (
     "only sounds, movement, colours, cuts, voices and written text are measured here; use a profile with a model"
@@ -78,6 +78,9 @@ _CHOICE_ASK: dict[str, Ask] = {
 }
 
 
+_IN_TOTAL = re.compile(r"\b(total|altogether|overall|in all)\b", re.IGNORECASE)
+
+
 def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
     """The question as a query; `unknowable`, with the reason, if measurement cannot answer it.
 
@@ -102,6 +105,8 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
     for rule in _RULES:
         query = rule(cut, kinds, tracks)
         if query is not None:
+            if query.ask == "length" and _IN_TOTAL.search(question):
+                query = replace(query, prop="total")
             return _refuse_left_out(_refuse_outlines(query), cut)
     return Query("unknowable", reason=f"nothing in the question names what is measured: {_MEASURED}")
 
@@ -170,6 +175,9 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
     items = all_items(cut)
     parts = {item.value for item in items if item.kind == "half"}
     places = {item.pick.place for item in items if item.pick.place}
+    comp = next((item.value for item in items if item.kind == "comp" and item.value.startswith("level")), None)
+    if comp and parts == {"1", "2"} and not places:
+        return Query("choose", *halves_of_sound(), prop=comp)
     if (len(parts) > 1 or len(places) > 1) and has_item(items, "conj", "or"):
         return Query("unknowable", reason="the question offers two parts of the clip or the picture to choose from")
     return read_yes_no(cut, _main_pick(cut, cut.main))
