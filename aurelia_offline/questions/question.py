@@ -176,7 +176,7 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
     parts = {item.value for item in items if item.kind == "half"}
     places = {item.pick.place for item in items if item.pick.place}
     comp = next((item.value for item in items if item.kind == "comp" and item.value.startswith("level")), None)
-    if comp and parts == {"1", "2"} and not places:
+    if comp and parts == {"1", "2"} and not places and has_item(items, "conj", "or"):
         return Query("choose", *halves_of_sound(), prop=comp)
     if (len(parts) > 1 or len(places) > 1) and has_item(items, "conj", "or"):
         return Query("unknowable", reason="the question offers two parts of the clip or the picture to choose from")
