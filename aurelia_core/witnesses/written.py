@@ -135,9 +135,9 @@ def _read(view: ClipView, window: Window | None) -> Reading:
 
 
 def _shown_times(runs: list[tuple[int, int]], times: Vector) -> list[Span]:
-    """How long each run is taken to be shown: with half of what was left out before and after it, seconds."""
-    bounds = [-1, *(number for run in runs for number in run), len(times)]
-    halves = [(before + after) // 2 for before, after in zip(bounds[::2], bounds[1::2], strict=True)]
+    """How long each run is taken to be shown: with half of what was left out between two, seconds."""
+    middles = [(before[1] + after[0]) // 2 for before, after in pairwise(runs)]
+    halves = [-1, *middles, len(times) - 1]
     return [(float(times[first + 1]), float(times[last])) for first, last in pairwise(halves)]
 
 
