@@ -54,6 +54,8 @@ def with_overview(observation: Observation, store: "ClipSource", clip: MediaRef,
     count = min(_MOST_FRAMES, int(_FRAMES_A_SECOND * clip["duration"]) + 1)
     frames = store.frames(clip, [], count, _HEIGHT)
     times = np.asarray(frames.times, np.float64)
+    if not len(times) or min(_block_means(frames.images).shape[1:3]) < 2:
+        return observation
     jumps = (*observation.cuts, *observation.flashes)
     return replace(
         observation,

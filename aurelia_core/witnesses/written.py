@@ -135,11 +135,10 @@ def _read(view: ClipView, window: Window | None) -> Reading:
 
 
 def _shown_times(runs: list[tuple[int, int]], times: Vector) -> list[Span]:
-    """How long each run is taken to be shown: to the middle of what was not read before and after it, seconds."""
-    edges = [float(times[0])]
-    edges += [float(times[before[1]] + times[after[0]]) / 2 for before, after in pairwise(runs)]
-    edges.append(float(times[-1]))
-    return list(pairwise(edges))
+    """How long each run is taken to be shown: with half of what was left out between two, seconds."""
+    middles = [(before[1] + after[0]) // 2 for before, after in pairwise(runs)]
+    halves = [-1, *middles, len(times) - 1]
+    return [(float(times[first + 1]), float(times[last])) for first, last in pairwise(halves)]
 
 
 def _letters(text: str) -> int:

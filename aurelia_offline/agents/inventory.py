@@ -15,7 +15,7 @@ from aurelia_offline.answering.finding import (
     span_text,
     with_article,
 )
-from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events
+from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events, run_together
 
 TIME_RANGE = re.compile(r"(?:between|from)\s+(\d+(?:\.\d+)?)\s*s?\s+(?:and|to)\s+(\d+(?:\.\d+)?)\s*s\b")
 """A time span in text: "between 1.0 s and 1.6 s"; the groups are start and end."""
@@ -50,6 +50,9 @@ def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
     if len(sounds) == 1:
         return f"One sound is heard: {listed}."
     lead = f"{_number_word(len(sounds))} sounds are heard"
+    if run_together(sounds):
+        # What rings on has no number, here as in the answers.
+        return f"Sounds are heard that ring into each other, the loudest of them: {listed}."
     if len(loudest) == len(sounds):
         return f"{lead}: {listed}."
     return f"{lead}, the loudest of them: {listed}."
@@ -144,7 +147,7 @@ def describe_picture(seen: Observation) -> list[str]:
         elif times:
             listed = join_words([seconds_text(time) for time in times[:8]])
             sentences.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
-    if not seen.cuts and not seen.still and seen.frame_gap <= _FINE_FRAME_GAP:
+    if not (seen.cuts or seen.sudden_changes or seen.still) and seen.frame_gap <= _FINE_FRAME_GAP:
         sentences.append("There are no cuts.")
     return sentences
 

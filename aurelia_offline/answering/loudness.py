@@ -11,7 +11,7 @@ import numpy as np
 from aurelia_core.arrays import true_runs
 from aurelia_core.signals.observation import LEVEL_SECONDS, Observation
 from aurelia_offline.answering.finding import MeasuredAnswer, seconds_text, unknown_finding, yes_no_finding
-from aurelia_offline.answering.selection import is_continuous, select_events, span_seconds
+from aurelia_offline.answering.selection import asked_seconds, is_continuous, select_events, span_seconds
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Pick, Query
 
@@ -77,7 +77,7 @@ def _answer_peak(query: Query, seen: Observation) -> MeasuredAnswer:
                 f"several moments are about as loud as the one at {seconds_text(times[best])}", "audio"
             )
         return MeasuredAnswer((Value("seconds", times[best]),), f"at {seconds_text(times[best])}", cue, "audio")
-    low, high = span or (0.0, seen.duration)
+    low, high = asked_seconds(query.pick, seen)
     is_inside = [low <= time <= high for time in times]
     rivals = [smooth[at] for at in range(count) if is_inside[at] != is_inside[best]]
     if rivals and max(rivals) > smooth[best] - _CLEAR_DECIBELS:

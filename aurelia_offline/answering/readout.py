@@ -24,6 +24,7 @@ from aurelia_offline.answering.selection import (
     RUN_TOGETHER,
     MeasuredEvent,
     Selection,
+    asked_seconds,
     is_continuous,
     list_events,
     pick_text,
@@ -39,6 +40,8 @@ _LOW_HZ, _HIGH_HZ = 250.0, 1000.0
 _NEARLY_ALL = 0.9
 _MAX_TOLD = 6
 _EDGE_SECONDS = 0.25
+_LEAST_CHANGE = 0.05
+"""Levels of 255 by which a side changes on average, from which something may move there."""
 _SURE_SECONDS = 2.0
 """Seconds for which a picture must keep changing slowly before movement is stated."""
 
@@ -69,21 +72,11 @@ def limits_text(domain: str, seen: Observation) -> str:
     return ""
 
 
-def _asked_time(pick: Pick, seen: Observation) -> tuple[float, float]:
-    """The seconds that a description names; all of the clip if it names none."""
-    low, high = span_seconds(pick, seen.duration) or (0.0, seen.duration)
-    if pick.span is not None and pick.relation in {"after", "right_after"}:
-        return high, seen.duration
-    if pick.span is not None and pick.relation in {"before", "right_before"}:
-        return 0.0, low
-    return low, high
-
-
 def _slow_changes(pick: Pick, seen: Observation) -> tuple[tuple[float, float], ...]:
     """The slow changes of the picture in the described time, which may be what is called a movement; seconds."""
     if pick.domain not in {"motion", "any"}:
         return ()
-    low, high = _asked_time(pick, seen)
+    low, high = asked_seconds(pick, seen)
     return tuple((start, end) for start, end in seen.slow_changes if start <= high and end >= low)
 
 
@@ -104,10 +97,23 @@ def _slowly_moving(query: Query, seen: Observation) -> MeasuredAnswer | None:
     return unknown_finding(f"the picture changes slowly {told}, and what moves there is not clear", "visual")
 
 
+def _moves_beside(query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """The finding about a side on which no movement has its middle, and which changes; None if it does not change."""
+    sides = seen.side_changes
+    named = [side for side in (query.pick.place or "").split() if side != "centre"]
+    if query.pick.domain != "motion" or sides is None or not query.pick.place or query.pick.colour:
+        return None
+    if all(getattr(sides, side) >= _LEAST_CHANGE for side in named) and seen.motions:
+        return unknown_finding(
+            f"what moves there has its middle elsewhere, and the {query.pick.place} changes", "visual"
+        )
+    return None
+
+
 def _doubtful_change(query: Query, seen: Observation) -> MeasuredAnswer | None:
     """The finding about a cut, flash or fade that is not measured as one, and may be one; None if there is none."""
     pick = query.pick
-    low, high = _asked_time(pick, seen)
+    low, high = asked_seconds(pick, seen)
     if pick.domain == "flash" and seen.lights_up:
         return unknown_finding(
             "parts of the picture become bright at once; whether this is a flash is not clear", "visual"
@@ -404,7 +410,8 @@ def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
     found = chosen.events or _find_ongoing(query.pick, seen)
-    if not found and (doubtful := _slowly_moving(query, seen) or _doubtful_change(query, seen)):
+    doubts = (_slowly_moving, _doubtful_change, _moves_beside)
+    if not found and (doubtful := next((one for doubt in doubts if (one := doubt(query, seen))), None)):
         return doubtful
     if query.pick.domain == "silence" and not seen.has_audio:
         return yes_no_finding(not query.negated, "the clip has no sound track", "audio")

@@ -191,6 +191,16 @@ def span_seconds(pick: Pick, duration: float) -> tuple[float, float] | None:
     return None if pick.span is None else span_in_seconds(pick.span, pick.half, duration)
 
 
+def asked_seconds(pick: Pick, seen: Observation) -> tuple[float, float]:
+    """The seconds that a description names; all of the clip if it names none."""
+    low, high = span_seconds(pick, seen.duration) or (0.0, seen.duration)
+    if pick.span is not None and pick.relation in {"after", "right_after"}:
+        return high, seen.duration
+    if pick.span is not None and pick.relation in {"before", "right_before"}:
+        return 0.0, low
+    return low, high
+
+
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
     """The events in the described relation to a time span or to other events."""
     span = span_seconds(pick, seen.duration)

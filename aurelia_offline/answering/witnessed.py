@@ -1,5 +1,6 @@
 """Answers questions about speech and about text on the picture from witnesses, if their packages are installed."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from aurelia_offline.questions.witnessed import WitnessedAsk, WitnessedQuestion
 
 _ALIKE = 0.9
 _MAX_LINES = 8
+_CLEAR_SCORE, _SAME_TEXT = 0.96, 0.7
 
 
 class Witnessed(NamedTuple):
@@ -155,12 +157,31 @@ def _is_unclear_title(question: WitnessedQuestion, lines: Sequence[TextLine]) ->
 
 def _tell_text(lines: Sequence[TextLine], cue: str, complete: bool) -> MeasuredAnswer:
     """What was read, and that there is or may be more."""
-    every = list(dict.fromkeys(line.text for line in lines))
+    every = _sure_texts(lines)
+    if not every:
+        return unknown_finding(f"letters are seen, and what they say is not sure: {cue}", "visual")
     texts = every[:_MAX_LINES]
     told = join_words(texts) + (f" and {len(every) - _MAX_LINES} more" if len(every) > _MAX_LINES else "")
     if not complete:
         told = f"{told} (not every picture was read; there may be more)"
     return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")
+
+
+def _sure_texts(lines: Sequence[TextLine]) -> list[str]:
+    """The texts that were read twice or clearly, in order of time; of several readings of one text the best."""
+    best: list[TextLine] = []
+    for line in sorted(lines, key=lambda line: (-line.readings, -line.score)):
+        sure = line.readings > 1 or line.score >= _CLEAR_SCORE
+        if sure and not any(_is_reading_of(line.text, known.text) for known in best):
+            best.append(line)
+    return [line.text for line in sorted(best, key=lambda line: (line.start, round(line.y, 1), line.x))]
+
+
+def _is_reading_of(text: str, known: str) -> bool:
+    """Whether a text may be another reading of a known one, or a part of it; other digits are another text."""
+    if re.findall(r"\d+", text) != re.findall(r"\d+", known):
+        return similarity(text, known) == 1.0
+    return max(similarity(text, known), similarity(known, text)) >= _SAME_TEXT
 
 
 def _stands_at(line: TextLine, place: str) -> bool:

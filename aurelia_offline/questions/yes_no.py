@@ -288,6 +288,10 @@ def _read_exists(subject: Pick, cut: Clauses) -> Query | None:
         if edge == "start":
             share = 0.0
         subject = replace(subject, relation="during", span=(share, share), half=True)
+    if edge == "end" and subject.relation is None and subject.domain in {"sound", "motion"}:
+        return Query(
+            "unknowable", reason="whether something ends is not told; ask when it is silent, or what moves then"
+        )
     if subject.singles_out and subject.span is not None and not any(item.kind == "exist" for item in cut.main):
         # "Is the loudest sound in the first half?" is about the loudest of all.
         return Query("exists", subject, prop="alone")

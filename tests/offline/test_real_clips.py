@@ -6,7 +6,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.witnesses import voice
-from aurelia_core.witnesses.written import WrittenWitness
+from aurelia_core.witnesses.written import TextLine, WrittenWitness
+from aurelia_offline.answering.witnessed import _sure_texts
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.questions.seconds import plain_seconds
 from aurelia_offline.questions.witnessed import read_witnessed
@@ -203,3 +204,24 @@ def test_what_may_be_a_cut_a_flash_or_a_fade_is_not_denied() -> None:
     shut = make(None, closing)
     assert ask(shut, "e18", "Does the picture go black?") == "yes"
     assert ask(shut, "e18", "Does the picture fade to black?") != "no"
+
+
+def test_several_readings_of_one_text_are_one_and_an_unsure_one_is_none() -> None:
+    def line(text: str, score: float, start: float, readings: int = 1) -> TextLine:
+        return TextLine(text, score, start, start + 1.0, 0.5, 0.5, 0.1, readings)
+
+    shop = [line("FII", 0.9, 0.0), line("Pearl.", 0.97, 0.0), line("Pearl", 0.99, 1.0, 7), line("FIB", 0.84, 4.0)]
+    assert _sure_texts(shop) == ["Pearl"]
+    assert _sure_texts([line("0'04\"", 0.99, 0.0), line("0'05\"", 0.99, 1.0)]) == ["0'04\"", "0'05\""]
+
+
+def test_a_loudest_moment_before_a_time_and_movement_with_its_middle_elsewhere() -> None:
+    store = make(applause(12.0, [-40, -38, -14, -30, -34, -36]), plain(12.0))
+    assert ask(store, "e19", "Is the loudest moment before 7 seconds?") == "yes"
+    assert ask(store, "e19", "Is the loudest moment after 7 seconds?") == "no"
+    images = plain(6.0)
+    for number in range(len(images)):
+        images[number, 60:120, 100 + 2 * number % 60 : 220] = (220, 20, 20)
+    wide = make(None, images)
+    assert ask(wide, "e20", "Does anything move on the left?") != "no"
+    assert parse_question("Does the sound stop at any point?", []).ask == "unknowable"
