@@ -74,15 +74,15 @@ def langgraph_builder() -> tuple[Any, list[int]]:
     return builder, calls
 
 
-def bare_langgraph(rounds: int) -> dict[str, float]:
-    """A bare loop with a SQLite checkpointer and no ledger."""
+def bare_langgraph(rounds: int, stores: bool = True) -> dict[str, float]:
+    """A bare loop with a SQLite checkpointer, or with nothing stored, and no ledger."""
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     async def measure() -> dict[str, float]:
         builder, calls = langgraph_builder()
         with tempfile.TemporaryDirectory() as name:
             async with AsyncSqliteSaver.from_conn_string(str(Path(name) / "threads.sqlite")) as saver:
-                graph = builder.compile(checkpointer=saver)
+                graph = builder.compile(checkpointer=saver if stores else None)
                 found = []
                 for number in range(rounds + 1):
                     calls[0], began, cpu_began = 0, time.perf_counter(), time.process_time()
@@ -179,6 +179,8 @@ def main() -> None:
             found[package] = {"missing": True}
             continue
         found[package] = {"version": version, **loop(rounds)}
+        if package == "langgraph":
+            found["nothing stored"] = {"version": version, **bare_langgraph(rounds, stores=False)}
     print(json.dumps(found))
 
 

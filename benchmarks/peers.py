@@ -33,6 +33,7 @@ from tests.support.scripted import scripted, verdict
 PACKAGES = ("dspy==3.4.1", "inspect-ai==0.3.285", "langgraph==1.2.22", "langgraph-checkpoint-sqlite>=3.1,<4")
 STORES = {
     "langgraph": "a bare LangGraph loop, SQLite checkpoints, no ledger",
+    "nothing stored": "the same bare LangGraph loop without checkpoints",
     "dspy": "DSPy's Refine, nothing stored",
     "inspect-ai": "a solver of inspect_ai, its log",
 }
@@ -137,11 +138,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     for package, found in peers.items():
         if found.get("missing"):
-            print(f"  {package:<12} not installed in {chosen.environment.name}")
+            print(f"  {package:<14} not installed in {chosen.environment.name}")
             continue
         ratios = f"{own['ms'] / found['ms']:.2f} times, CPU {own['cpu'] / found['cpu']:.2f} times"
         print(
-            f"  {package:<12} {found['ms']:6.2f} ms a call, {found['cpu']:.2f} ms CPU ({STORES[package]},"
+            f"  {package:<14} {found['ms']:6.2f} ms a call, {found['cpu']:.2f} ms CPU ({STORES[package]},"
             f" {found['version']}): {ratios}"
         )
 

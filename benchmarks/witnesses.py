@@ -8,7 +8,8 @@ none are. Cuts within 0.15 s and fades within 1 s, also of PySceneDetect on the 
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+import wave
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,19 @@ import numpy as np
 from PIL import Image
 
 from aurelia_core.arrays import true_runs
+from aurelia_core.claims import Claim
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.signals.whole_clip import observe_whole_clip
-from aurelia_core.types import Span
+from aurelia_core.types import MediaRef, Span
 from aurelia_core.witnesses.base import ClipView
+from aurelia_core.witnesses.spoken import SpokenWitness
 from aurelia_core.witnesses.voice import VoiceWitness, clip_speech, speech_spans
 from aurelia_core.witnesses.written import WrittenWitness, read_clip
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.media import SCENE
-from benchmarks.offline.schedules import MemoryStore
-from benchmarks.witness_clips import edited_clips, heard_clips, shown_clips
+from benchmarks.offline.schedules import RATE, MemoryStore
+from benchmarks.witness_clips import SENTENCES, edited_clips, heard_clips, shown_clips, speak
 
 _STEP = 0.1
 _NEAR_SECONDS = 0.15
@@ -141,21 +144,18 @@ def _trans_net() -> Any:
 
 
 def costs(rounds: int = 3) -> list[str]:
-    """Seconds of each witness on one clip as a ratio to decoding it, best of some rounds."""
+    """Seconds of each witness on a clip as a ratio to decoding it, best of some rounds, one thread.
+
+    The models whose weights cannot be fetched here have random weights, run once; their seconds are processor time.
+    """
     best: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
+        path, speech = Path(folder) / "clip.mp4", Path(folder) / "speech.wav"
         write_scene(parse_scene(SCENE), path)
+        _write_speech(speech)
         for number in range(rounds):
             store = ClipStore(Settings(home=Path(folder) / str(number), allow_any_file=True))
-            clip = store.admit(path)
-            view = ClipView(store, clip)
-            ways: dict[str, Callable[[], object]] = {
-                "decoding": lambda view=view: (view.frames(None, 10**6, 180), view.sound()),
-                "voice": lambda view=view: clip_speech(view),
-                "text": lambda view=view: read_clip(view),
-                "cuts, fades and tempo": lambda store=store, clip=clip: observe_whole_clip(store, clip, None),
-            }
+            ways = _ways(store, clip := store.admit(path), store.admit(speech))
             for name, way in ways.items():
                 began = time.perf_counter()
                 way()
@@ -163,10 +163,37 @@ def costs(rounds: int = 3) -> list[str]:
         length = clip["duration"]
     decoded = best.pop("decoding")
     said = [f"decoding {length:.0f} s: {decoded:.2f} s"]
-    return [*said, *(f"{name}: {seconds:.2f} s, {seconds / decoded:.2f} of decoding" for name, seconds in best.items())]
+    return [
+        *said,
+        *(f"{name}: {seconds:.2f} s, {seconds / decoded:.2f} of decoding" for name, seconds in best.items()),
+        *(f"{name}: {seconds:.1f} s, {seconds / decoded:.1f} of decoding" for name, seconds in model_costs()),
+    ]
 
 
-def model_costs() -> list[str]:
+def _ways(store: ClipStore, clip: MediaRef, speech: MediaRef) -> dict[str, Callable[[], object]]:
+    """What is timed, by name: decoding first."""
+    view, spoken = ClipView(store, clip), ClipView(store, clip, speech)
+    claim: Claim = {"text": f'"{SENTENCES[3]}" is said', "kind": "speech", "modality": "sound", "window": None}
+    return {
+        "decoding": lambda: (view.frames(None, 10**6, 180), view.sound()),
+        "silero-vad": lambda: clip_speech(view),
+        "rapidocr, at most 12 distinct pictures at 360 lines": lambda: read_clip(view),
+        "measured": lambda: observe_whole_clip(store, clip, None),
+        "pocketsphinx, with silero-vad, 30 s of speech": lambda: SpokenWitness().check(claim, spoken),
+    }
+
+
+def _write_speech(path: Path) -> None:
+    """30 s of sentences."""
+    said = np.concatenate([speak(sentence) for sentence in (*SENTENCES, *SENTENCES)])[: 30 * RATE]
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((said * 32767).astype("<i2").tobytes())
+
+
+def model_costs() -> Iterator[tuple[str, float]]:
     """CPU seconds of the models whose weights cannot be fetched here, one thread, for a clip of 30 s.
 
     They have random weights in the sizes of the default configurations of transformers: that decides their speed.
@@ -200,7 +227,6 @@ def model_costs() -> list[str]:
         ),
     }
     torch.set_num_threads(1)
-    said = []
     for name, (kind, config, given, times) in ways.items():
         model = getattr(library, kind)(config).eval()
         with torch.inference_mode():
@@ -208,8 +234,7 @@ def model_costs() -> list[str]:
             model(**given)
         seconds = (time.process_time() - began) * times
         millions = sum(one.numel() for one in model.parameters()) / 1e6
-        said.append(f"{name}, {millions:.0f} million parameters: {seconds:.1f} s")
-    return said
+        yield f"{name}, {millions:.0f} million random weights", seconds
 
 
 def _rates(hits: int, false: int, missed: int) -> str:
@@ -225,9 +250,8 @@ def main(seeds: int = 8) -> None:
     _print("Cuts and fades, this project", lambda: edits(seeds, whole_pass))
     _print("Cuts and fades, PySceneDetect", lambda: edits(seeds, scene_detect))
     _print("Cuts and fades, TransNetV2", lambda: edits(seeds, trans_net))
-    if not VoiceWitness().lacks() + WrittenWitness().lacks():
+    if not SpokenWitness().lacks() + WrittenWitness().lacks():
         _print("Cost", costs)
-    _print("Cost of models with random weights", model_costs)
 
 
 def _print(heading: str, measure: Callable[[], list[str]]) -> None:

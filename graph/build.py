@@ -1,5 +1,6 @@
 """The nodes and edges of AURELIA as one compiled LangGraph graph: the figure of the paper, and nothing else."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, NamedTuple, get_type_hints
@@ -9,7 +10,7 @@ from langgraph.managed import RemainingSteps
 from langgraph.runtime import Runtime
 from langgraph.types import Checkpointer, TracePolicy
 
-from aurelia_core.errors import InputError
+from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
@@ -135,6 +136,7 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
     return AureliaGraph.of(builder.compile(checkpointer=checkpointer, name="zero_shot"))
 
 
+_GRACE_SECONDS = 30.0
 _OF_THE_QUESTION = ("run", "clip", "tracks")
 _POLICY = TracePolicy(process_inputs=node_input, process_outputs=node_output)
 
@@ -158,9 +160,31 @@ def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[Stat
         # It runs beside others, and two nodes may not write the same field at once.
         if agent.node != "zero_shot":
             run = _storing_settings(run, agent.reads)
-        node = trace_node(run, client)
+        node = trace_node(_in_time(run, agent.node), client)
         builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_trace_policy(agent))
     return builder
+
+
+def _in_time(node: Any, name: str) -> Any:
+    """The node with a time limit. Its models have `node_seconds` each and report their end themselves, before it."""
+    # A candidate asks three models in turn; the describer may ask twice.
+    calls = 3 if name == "reasoning_generator" else 2
+
+    @wraps(getattr(node, "func", node))
+    async def run(state: Any, runtime: Runtime[Context]) -> Update:
+        seconds = context_of(runtime).node_seconds
+        most = calls * seconds + _GRACE_SECONDS
+        try:
+            async with asyncio.timeout(most) as limit:
+                update: Update = await node(state, runtime)
+                return update
+        except TimeoutError as fault:
+            if not limit.expired():
+                raise
+            problem = f"The node {name} did not end within {most:g} s, although its models are limited"
+            raise AureliaError(f"{problem} to {seconds:g} s (node_seconds): run it again.") from fault
+
+    return run
 
 
 def _storing_settings(node: Any, reads: Any) -> Any:

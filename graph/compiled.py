@@ -1,4 +1,4 @@
-"""The compiled graph: whose settings a run has, its limits of time and steps, and calls from synchronous code.
+"""The compiled graph: whose settings a run has, its limit of steps, and calls from synchronous code.
 
 Settings belong to the thread: a run that continues one (without input, or with a Command: a resume, a fork, time
 travel) goes on with the thread's settings, and what it is given overrides them field by field. They are read from the
@@ -12,12 +12,11 @@ from typing import Any, NoReturn, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.errors import NodeTimeoutError
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, StateSnapshot, TimeoutPolicy
+from langgraph.types import Command, StateSnapshot
 
 from aurelia_core.background_loop import run_sync
-from aurelia_core.errors import AureliaError, InputError
+from aurelia_core.errors import InputError
 from prompts import check_prompts
 from state.context import Context, changed_settings, continued_settings, make_context
 from state.schema import Input, Output, State
@@ -31,9 +30,6 @@ MIN_RECURSION_LIMIT = 8
 _REVIEW_NEEDS_THREAD = (
     "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
 )
-_GRACE_SECONDS = 30.0
-_NODES_WITHOUT_LIMIT = ("__start__",)
-_CANDIDATES, _CALLS_OF_A_CANDIDATE = "reasoning_generator", 3
 
 
 class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
@@ -78,7 +74,7 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
         Raises:
             InputError: a setting or an edited prompt cannot be used, a review is wanted without a stored thread, or the
                 limit of steps is too small for an answer.
-            AureliaError: a node did not end within its time limit.
+            AureliaError: a node did not end within its time limit (`graph.build`).
         """
         run_config: RunnableConfig = {**(config or {})}
         _check_steps(run_config)
@@ -89,15 +85,10 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
             raise InputError(_REVIEW_NEEDS_THREAD)
         check_prompts(settings.edited_prompts())
         run_config["metadata"] = {**(run_config.get("metadata") or {}), **_settings_metadata(settings)}
-        limited = self._with_time_limit(settings.node_seconds)
-        stream: Any = super(AureliaGraph, limited).astream(input, run_config, context=settings, **options)
-        try:
-            async with aclosing(stream):
-                async for part in stream:
-                    yield part
-        except NodeTimeoutError as fault:
-            problem = f"The node {fault.node} did not end within {fault.timeout:g} s, although its models are limited"
-            raise AureliaError(f"{problem} to {settings.node_seconds:g} s (node_seconds): run it again.") from fault
+        stream: Any = super().astream(input, run_config, context=settings, **options)
+        async with aclosing(stream):
+            async for part in stream:
+                yield part
 
     async def _continued(self, given: Context, config: RunnableConfig) -> Context:
         """The thread's settings, overridden by what is given.
@@ -119,23 +110,6 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
             stored: the metadata of the checkpoint that the run continues.
         """
         return given
-
-    def _with_time_limit(self, seconds: float) -> "AureliaGraph":
-        """The same graph with LangGraph's own time limit at each node.
-
-        A model has `seconds` and reports the end itself; LangGraph's limit is above that. The describer may ask twice,
-        and a candidate asks three models in turn.
-        """
-        limit, of_candidates = (
-            TimeoutPolicy(run_timeout=calls * seconds + _GRACE_SECONDS) for calls in (2, _CALLS_OF_A_CANDIDATE)
-        )
-        nodes = {
-            name: node if name in _NODES_WITHOUT_LIMIT else node.copy({"timeout": limit})
-            for name, node in self.nodes.items()
-        }
-        if _CANDIDATES in nodes:
-            nodes[_CANDIDATES] = nodes[_CANDIDATES].copy({"timeout": of_candidates})
-        return self.copy({"nodes": nodes})
 
 
 def stored_settings(held: StateSnapshot) -> dict[str, Any]:

@@ -6,17 +6,21 @@ the sound alone, and it looks closely at the windows of its claims.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Any
 
-from aurelia_core.claims import Claim, Finding, Verdict, merge_findings
+from aurelia_core.claims import Claim, Finding, Verdict, merge_findings, score_verdicts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient, Request
-from aurelia_core.models.replies import ClaimCheckReply, ClaimChecksReply, ClaimsReply
+from aurelia_core.models.replies import ClaimCheckReply, ClaimChecksReply, ClaimsReply, WindowReply
 from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
+from aurelia_core.signals.spans import join_closest
 from aurelia_core.types import NO_USAGE, Usage, Window, add_usage
 from nodes.requests import (
+    MAX_WINDOWS,
     agent_request_fields,
     build_request,
     clamp_windows,
@@ -29,7 +33,7 @@ from state.context import Context
 from state.schema import EvaluatorState
 
 _MAX_BATCH, _MAX_LOOKS = 6, 4
-_PAD_SECONDS, _MIN_LOOK_SECONDS = 0.25, 1.0
+_PAD_SECONDS, _MIN_LOOK_SECONDS, _MOMENT_SECONDS = 0.25, 1.0, 0.2
 _LOOK = "After the whole clip come closer looks at the claims' times."
 _SOUND_ALONE = "You are given the sound alone: judge by what you hear."
 
@@ -54,9 +58,9 @@ async def check_caption(
         ModelError: the caption could not be taken apart, or no batch was answered; `usage` holds what was paid.
     """
     taken = await _read_claims(state, caption, context, client)
-    claims = _claims_inside(taken.value, window_seconds(state))
+    claims, outside = _claims_inside(taken.value, window_seconds(state))
     if not claims:
-        return Answer([], taken.usage, taken.seconds, taken.notes, taken.by_fallback)
+        return Answer(outside, taken.usage, taken.seconds, taken.notes, taken.by_fallback)
     sides = await asyncio.gather(*(_check(state, claims, model, context, client) for model in _witnesses(context)))
     usage = reduce(add_usage, (side.usage for side in sides), taken.usage)
     answered = [side for side in sides if side.fault is None]
@@ -68,7 +72,7 @@ async def check_caption(
     findings = reduce(merge_findings, (side.findings for side in answered))
     seconds = taken.seconds + max(side.seconds for side in sides)
     by_fallback = taken.by_fallback or any(side.by_fallback for side in sides)
-    return Answer(list(findings), usage, seconds, list(dict.fromkeys(notes)), by_fallback)
+    return Answer([*findings, *outside], usage, seconds, list(dict.fromkeys(notes)), by_fallback)
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
@@ -80,15 +84,39 @@ def findings_text(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def open_windows(findings: Sequence[Finding]) -> list[Window]:
-    """Where contradicted claims, then claims that nobody could tell, are to be looked at again; each window once."""
+def claims_verdict(findings: Sequence[Finding], duration: float) -> dict[str, Any]:
+    """What findings come to: score (None: nothing could be checked), justification, windows to look at, the claims."""
+    return {
+        "score": score_verdicts(finding["verdict"] for finding in findings),
+        "justification": findings_text(findings),
+        "windows": open_windows(findings, duration),
+        "claims": list(findings),
+    }
+
+
+def open_windows(findings: Sequence[Finding], duration: float) -> list[Window]:
+    """Where contradicted claims, then claims that nobody could tell, are to be looked at again: at most `MAX_WINDOWS`.
+
+    The windows have a margin: a time in a caption is rounded, and a look that ends inside an event cuts it in two. They
+    are joined, and not cut off, until few are left, so that every contradicted claim is looked at again.
+    """
     found: list[Window] = []
     for verdict in ("contradicted", "cannot_tell"):
-        for finding in with_verdict(findings, verdict):
-            window = finding["claim"]["window"] or finding["window"]
-            if window and window not in found:
-                found.append(window)
+        stated = [finding["claim"]["window"] or finding["window"] for finding in with_verdict(findings, verdict)]
+        padded = new_windows(_padded(filter(None, stated), duration), found)
+        if len(found) < MAX_WINDOWS:
+            spans = join_closest([(one["start"], one["end"]) for one in padded], MAX_WINDOWS - len(found))
+            found += [Window(start=start, end=end) for start, end in spans]
     return found
+
+
+def new_windows(windows: Iterable[Window], known: Sequence[Window]) -> list[Window]:
+    """The windows that do not lie in a known one."""
+    return [
+        window
+        for window in windows
+        if not any(one["start"] <= window["start"] and window["end"] <= one["end"] for one in known)
+    ]
 
 
 def with_verdict(findings: Iterable[Finding], verdict: Verdict) -> list[Finding]:
@@ -119,13 +147,29 @@ async def _read_claims(
     return await client.complete_structured(request, ClaimsReply)
 
 
-def _claims_inside(reply: ClaimsReply, duration: float) -> list[Claim]:
-    """The claims with their windows cut to the clip; a window outside of it is none."""
+def _claims_inside(reply: ClaimsReply, duration: float) -> tuple[list[Claim], list[Finding]]:
+    """The claims, each once, with their windows cut to the clip; and findings on those whose time is not in it."""
     claims: list[Claim] = []
+    outside: list[Finding] = []
     for one in reply.claims:
-        window = next(iter(clamp_windows([one.window], duration)), None) if one.window else None
-        claims.append({**one.claim(), "window": window})
-    return claims
+        claim: Claim = {**one.claim(), "window": None}
+        if one.window:
+            claim["window"] = _inside(one.window, duration)
+        if one.window and claim["window"] is None:
+            where = f"{one.window.start:g}-{one.window.end:g} s"
+            outside.append(
+                _untold(claim, "nobody", f"its time ({where}) is not in the clip, which has {duration:.2f} s")
+            )
+        elif claim not in claims:
+            claims.append(claim)
+    return claims, outside
+
+
+def _inside(window: WindowReply, duration: float) -> Window | None:
+    """The window cut to the clip, ends in order, a moment widened; None: it lies outside."""
+    start, end = sorted((window.start, window.end))
+    wide = max(0.0, _MOMENT_SECONDS - (end - start)) / 2
+    return next(iter(clamp_windows([WindowReply(start=start - wide, end=end + wide)], duration)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,19 +195,27 @@ async def _check(
 
         first = await asyncio.to_thread(sound_windows, client.store, state["clip"], state["tracks"])
     batches = _batches(claims, window_seconds(state), first)
-    requests = [_request(state, claims, batch, model_id, context) for batch in batches]
+    given = clip_request_fields(state, context)
+    # The sound alone says nothing to a model that does not hear: it has frames, and what is measured, as text.
+    hears = "sound" not in client.adapter(model_id).missing_modalities(given["media"])
+    requests = [_request(state, claims, batch, model_id, context, hears=hears) for batch in batches]
     replies = await asyncio.gather(*(_answer(client, request) for request in requests))
     findings: dict[int, Finding] = {}
     notes: list[str] = []
+    lost: Counter[str] = Counter()
     for batch, reply in zip(batches, replies, strict=True):
         if isinstance(reply, ModelError):
-            notes.append(f"{len(batch.numbers)} claims were not checked, because {model_id} failed: {reply}")
-            checks: dict[int, ClaimCheckReply] = {}
-        else:
-            notes += reply.notes
-            checks = {check.number: check for check in reply.value.checks}
+            lost[str(reply)] += len(batch.numbers)
+            failed = "the check of this claim failed"
+            findings |= {number: _untold(claims[number], model_id, failed) for number in batch.numbers}
+            continue
+        notes += reply.notes
+        checks = _by_place(reply.value.checks, len(batch.numbers))
+        if asked_for_none := sum(not 1 <= place <= len(batch.numbers) for place in checks):
+            notes.append(f"{model_id} checked claims that were not asked ({asked_for_none}): they were left out")
         for place, number in enumerate(batch.numbers, 1):
-            findings[number] = _finding(claims[number], checks.get(place), model_id, window_seconds(state))
+            findings[number] = _finding(claims[number], checks.get(place, []), model_id, window_seconds(state))
+    notes += [f"claims not checked, because {model_id} failed: {count} ({fault})" for fault, count in lost.items()]
     answers = [reply for reply in replies if not isinstance(reply, ModelError)]
     faults = [reply for reply in replies if isinstance(reply, ModelError)]
     return _Side(
@@ -217,10 +269,12 @@ def _padded(windows: Iterable[Window], duration: float) -> list[Window]:
     return found
 
 
-def _request(state: EvaluatorState, claims: Sequence[Claim], batch: _Batch, model_id: str, context: Context) -> Request:
+def _request(
+    state: EvaluatorState, claims: Sequence[Claim], batch: _Batch, model_id: str, context: Context, *, hears: bool
+) -> Request:
     given = clip_request_fields(state, context)
     media = given["media"]
-    sound_alone = batch.sound_alone and bool(media.sound_sources) and media.shows_picture
+    sound_alone = hears and batch.sound_alone and bool(media.sound_sources) and media.shows_picture
     if sound_alone:
         given["media"] = replace(media, only="sound")
     look = " ".join(text for text, holds in ((_SOUND_ALONE, sound_alone), (_LOOK, bool(batch.windows))) if holds)
@@ -243,12 +297,29 @@ def _listed(claims: Sequence[Claim]) -> str:
     return "\n".join(lines)
 
 
-def _finding(claim: Claim, check: ClaimCheckReply | None, model_id: str, duration: float) -> Finding:
-    """The finding on a claim; one that was not answered could not be told."""
-    if check is None:
-        reason = "the witness said nothing about this claim"
-        return {"claim": claim, "verdict": "cannot_tell", "window": None, "witness": model_id, "margin": None,
-                "reason": reason}  # fmt: skip
+def _by_place(checks: Sequence[ClaimCheckReply], count: int) -> dict[int, list[ClaimCheckReply]]:
+    """The checks by their claim's place in the batch, from 1, also where a model counts from 0."""
+    numbers = {check.number for check in checks}
+    shift = 1 if 0 in numbers and max(numbers) < count else 0
+    found: dict[int, list[ClaimCheckReply]] = {}
+    for check in checks:
+        found.setdefault(check.number + shift, []).append(check)
+    return found
+
+
+def _untold(claim: Claim, witness: str, reason: str) -> Finding:
+    return {
+        "claim": claim, "verdict": "cannot_tell", "window": None, "witness": witness, "margin": None, "reason": reason,
+    }  # fmt: skip
+
+
+def _finding(claim: Claim, checks: Sequence[ClaimCheckReply], model_id: str, duration: float) -> Finding:
+    """The finding on a claim; one that was not answered, or answered in two ways, could not be told."""
+    if not checks:
+        return _untold(claim, model_id, "the witness said nothing about this claim")
+    if len({check.verdict for check in checks}) > 1:
+        return _untold(claim, model_id, "the witness contradicts itself about this claim")
+    check = checks[0]
     window = next(iter(clamp_windows([check.window], duration)), None) if check.window else None
     return {
         "claim": claim,

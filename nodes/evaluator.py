@@ -5,14 +5,13 @@ With `critic = holistic` the model gives the score. With a critic of claims (`no
 
 from langgraph.runtime import Runtime
 
-from aurelia_core.claims import Finding, score_verdicts
+from aurelia_core.claims import Finding
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.replies import VerdictReply
 from aurelia_core.models.requests import EvaluatorRequest
-from nodes.claims import check_caption, findings_text, open_windows
+from nodes.claims import check_caption, claims_verdict
 from nodes.requests import (
-    MAX_WINDOWS,
     attempt_update,
     build_request,
     clamp_windows,
@@ -59,7 +58,7 @@ async def _judge(state: EvaluatorState, iteration: int, caption: str, context: C
     if context.critic == "holistic":
         verdict = await ask_evaluator(state, caption, context, client)
         return _scored(iteration, verdict, window_seconds(state))
-    return _scored_by_claims(iteration, await check_caption(state, caption, context, client))
+    return _scored_by_claims(iteration, await check_caption(state, caption, context, client), window_seconds(state))
 
 
 async def ask_evaluator(
@@ -86,12 +85,12 @@ def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> U
     return {**update, "warnings": [*verdict.notes, f"Attempt {iteration} has no score, because {why}"]}
 
 
-def _scored_by_claims(iteration: int, answer: Answer[list[Finding]]) -> Update:
+def _scored_by_claims(iteration: int, answer: Answer[list[Finding]], duration: float) -> Update:
     findings = answer.value
-    score = score_verdicts(finding["verdict"] for finding in findings)
-    found = {"critique": findings_text(findings), "doubts": open_windows(findings)[:MAX_WINDOWS], "claims": findings}
-    if score is not None:
-        return attempt_update("evaluator", iteration, answer, score=score, **found)
+    verdict = claims_verdict(findings, duration)
+    found = {"critique": verdict["justification"], "doubts": verdict["windows"], "claims": findings}
+    if verdict["score"] is not None:
+        return attempt_update("evaluator", iteration, answer, score=verdict["score"], **found)
     why = "its caption states nothing about the clip."
     if findings:
         reason = next((finding["reason"] for finding in findings if finding["reason"]), "no witness can tell")

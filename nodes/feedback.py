@@ -6,8 +6,8 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import FeedbackReply
 from aurelia_core.models.requests import FeedbackRequest
-from aurelia_core.types import NO_USAGE, Window
-from nodes.claims import open_windows
+from aurelia_core.types import NO_USAGE
+from nodes.claims import new_windows, open_windows
 from nodes.requests import (
     MAX_WINDOWS,
     agent_request_fields,
@@ -55,16 +55,12 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
     windows = clamp_windows(answer.value.windows, window_seconds(state))
     if context.closer_look:
-        windows = _first_windows(open_windows(attempt.get("claims") or ()), windows)
+        first = open_windows(attempt.get("claims") or (), window_seconds(state))
+        windows = [*first, *new_windows(windows, first)][:MAX_WINDOWS]
     iteration, said = attempt["iteration"], answer.value.feedback
     emit_event(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
     return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
-
-
-def _first_windows(first: list[Window], then: list[Window]) -> list[Window]:
-    """At most four windows, each once: those of claims in doubt, then those of the agent."""
-    return [*first, *(window for window in then if window not in first)][:MAX_WINDOWS]
 
 
 def _text(state: LoopState, attempt: Attempt, context: Context) -> str:

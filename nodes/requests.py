@@ -186,7 +186,7 @@ def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
         return clamped
     for window in windows:
         start, end = max(0.0, window.start), min(duration, window.end)
-        if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):
+        if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2) - 1e-6:
             clamped.append({"start": round(start, 3), "end": round(end, 3)})
     return clamped[:MAX_WINDOWS]
 

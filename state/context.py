@@ -395,7 +395,9 @@ class Context(BaseModel):
 
     @model_validator(mode="after")
     def _filters_what_is_checked(self) -> "Context":
-        """Without claims there is nothing to filter by."""
+        """Without claims there is nothing to filter by, and nowhere to look."""
+        if self.claim_windows == "sound" and self.critic == "holistic":
+            raise ValueError('claim_windows = "sound" needs a critic of claims: set critic to claims, tools or both')
         if self.inject_filter == "supported" and self.critic == "holistic":
             raise ValueError(
                 'inject_filter = "supported" needs a critic of claims: set critic to claims, tools or both'
@@ -474,6 +476,12 @@ def continued_settings(stored: Mapping[str, Any], given: Context) -> Context:
     return make_context({**with_current_names(stored), **overrides})
 
 
+def _fault_text(fault: Mapping[str, Any]) -> str:
+    """A fault with the setting's name; one of several settings together names them itself."""
+    name, said = ".".join(map(str, fault["loc"])), str(fault["msg"]).removeprefix("Value error, ")
+    return f"{name}: {said}" if name else said
+
+
 def make_context(values: dict[str, object]) -> Context:
     """Builds the settings of a run from plain values.
 
@@ -483,6 +491,6 @@ def make_context(values: dict[str, object]) -> Context:
     try:
         return Context.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(_fault_text(fault) for fault in error.errors())
         ending = "" if faults.endswith("?") else "."
         raise InputError(f"These settings cannot be used: {faults}{ending}") from None

@@ -220,6 +220,7 @@ def _package_rows() -> dict[str, dict[str, Target]]:
 
 def reload_target_rows() -> None:
     """Reads the files anew at their next use: a server calls it at the start of each run."""
+    find_target.cache_clear()
     target_rows.cache_clear()
     _package_rows.cache_clear()
 
@@ -256,6 +257,7 @@ def read_target_rows(folder: Traversable) -> dict[str, Target]:
     return found
 
 
+@lru_cache
 def find_target(spec: str) -> Target:
     """The row that describes the model `spec` most exactly; `default` when no other names it.
 

@@ -208,7 +208,7 @@ def score_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Score a caption, 1 to 10, with the evaluator alone."""
+    """Score a caption, 1 to 10, with the evaluator alone, or claim by claim (--set critic=claims)."""
     context = context_from_options(profile, model, {}, setting)
     if not caption.strip():
         raise InputError("The caption is empty: state what is seen and heard.")
@@ -223,9 +223,17 @@ def score_command(
         print_output(dump_visible_json(verdict))
     if verdict["score"] is None:
         raise AureliaError(f"{context.evaluator} gives no score: {verdict['justification']}")
-    if not as_json:
+    if as_json:
+        return
+    for warning in verdict["warnings"]:
+        typer.echo(escape_invisible(f"Warning: {warning}"), err=True)
+    if verdict["claims"]:
+        from aurelia.cli.progress import ProgressPrinter
+
+        ProgressPrinter(context).claims(verdict["claims"])
+    else:
         typer.echo(escape_invisible(verdict["justification"]), err=True)
-        print_output(str(verdict["score"]))
+    print_output(str(verdict["score"]))
 
 
 @main_app.command("sheet")

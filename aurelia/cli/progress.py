@@ -128,11 +128,11 @@ class ProgressPrinter:
             findings = f"{findings} (The rest as before.)".strip()
         self._line(f"Attempt {event['iteration']}", f"{score}  {findings}", style)
         if event.get("claims"):
-            self._claims(event["claims"])
+            self.claims(event["claims"])
         elif event["caption"] and (event["critique"] or event["error"]):
             self._new_line("evaluator: ", event["critique"] or event["error"] or "")
 
-    def _claims(self, findings: Sequence[Finding]) -> None:
+    def claims(self, findings: Sequence[Finding]) -> None:
         """How many hold, which makes the score; then each with the sign of its verdict, window, witness and reason."""
         counts = Counter(finding["verdict"] for finding in findings)
         words = ("supported (+)", "contradicted (-)", "not told (?)")

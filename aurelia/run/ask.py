@@ -13,7 +13,7 @@ from langgraph.types import Command
 from aurelia.run.result import make_result
 from aurelia.run.threads import Reviewer, find_stopped_run, resumed_event, thread_config
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import ModelClient
+from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.sanitize import sanitize_json
 from aurelia_core.settings import Settings
 from aurelia_core.suggestions import reject_unknown_names
@@ -21,8 +21,10 @@ from aurelia_core.types import MediaRef, add_usage
 from graph.build import build_graph
 from graph.compiled import AureliaGraph
 from graph.tracing import configure_tracing, run_name
+from nodes.claims import check_caption, claims_verdict
 from nodes.describer import describe_senses
 from nodes.evaluator import ask_evaluator
+from nodes.requests import window_seconds
 from state.context import Context
 from state.events import Event
 from state.schema import EvaluatorState, Input
@@ -142,19 +144,20 @@ async def score_caption(
     *,
     pictures: Sequence[MediaRef] = (),
 ) -> dict[str, Any]:
-    """Score a caption against a clip with the evaluator alone.
+    """Score a caption against a clip with the evaluator alone, or with the critic of claims that the settings name.
 
     Args:
         clip: the clip, admitted to the client's store.
         tracks: separate sound tracks, admitted to the client's store.
         caption: the statement about what is seen and heard.
-        context: the settings; the evaluator's and the describer's model count.
+        context: the settings; the critic's models and the describer's count.
         client: models, clips and ledger.
         pictures: still pictures beside the clip, admitted to the client's store (`aurelia_core.types.Media`).
 
     Returns:
-        A dict: score (1 to 10; null when nothing can be checked), justification, windows, seconds, usage, and
-        warnings (what the evaluator received as text because its model does not take sound or picture).
+        A dict: score (1 to 10; null when nothing can be checked), justification, windows, claims (the findings of a
+        critic of claims), seconds, usage, and warnings (also what the evaluator received as text because its model does
+        not take sound or picture).
 
     Raises:
         ModelError: the evaluator, or the describer that it needs, did not answer.
@@ -166,6 +169,13 @@ async def score_caption(
     others |= {"target": context.evaluator, "target_fallback": ""}
     described = await describe_senses(state, context.model_copy(update=others), client)
     state["described"] = {sense: answer.value for sense, answer in described.items()}
-    verdict = await ask_evaluator(state, caption, context, client)
+    found: dict[str, Any]
+    verdict: Answer[Any]
+    if context.critic == "holistic":
+        verdict = await ask_evaluator(state, caption, context, client)
+        found = {**verdict.value.model_dump(), "claims": []}
+    else:
+        verdict = await check_caption(state, caption, context, client)
+        found = claims_verdict(verdict.value, window_seconds(state))
     usage = reduce(add_usage, (answer.usage for answer in described.values()), verdict.usage)
-    return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}
+    return {**found, "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}

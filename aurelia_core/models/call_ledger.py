@@ -353,16 +353,19 @@ def _retry_wait(fault: ModelError, tries: int) -> float:
 
 
 def _canonical(messages: Sequence[AnyMessage]) -> str:
-    parts = [[message.type, message.content, _request_fields(message)] for message in messages]
-    return json.dumps(_with_media_ids(parts), sort_keys=True)
+    parts = [[message.type, _with_media_ids(message.content), _request_fields(message)] for message in messages]
+    return json.dumps(parts, sort_keys=True)
 
 
 def _request_fields(message: AnyMessage) -> Any:
     """The fields of a message's request without `reuse`, which affects the price and not the reply."""
     fields = message.additional_kwargs.get("request")
     if not isinstance(fields, dict):
-        return fields
-    return {name: value for name, value in fields.items() if name != "reuse"}
+        return _with_media_ids(fields)
+    # A reply's schema is most of the fields and refers to no media.
+    return {
+        name: value if name == "schema" else _with_media_ids(value) for name, value in fields.items() if name != "reuse"
+    }
 
 
 def _with_media_ids(value: Any) -> Any:

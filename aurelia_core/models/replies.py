@@ -163,10 +163,29 @@ def _read_kind(value: object) -> object:
     return name if name in CLAIM_KINDS else "other"
 
 
-def _read_verdict(value: object) -> object:
-    if isinstance(value, str):
-        return re.sub(r"[\s-]+", "_", value.strip().casefold())
-    return value
+_VERDICT_WORDS: dict[str, Verdict] = {
+    **dict.fromkeys(("supported", "true", "yes", "correct", "confirmed"), "supported"),
+    **dict.fromkeys(("contradicted", "false", "no", "incorrect", "wrong", "refuted"), "contradicted"),
+}
+
+
+_UNTOLD_WORDS = ("cannot tell", "can't tell", "cannot-tell", "unknown", "unclear", "undecided")
+
+
+def _read_verdict(value: object, info: ValidationInfo) -> object:
+    """A verdict, also in a common other word; one that is not understood cannot tell."""
+    name = str(value).strip(" .!\"'*").casefold()
+    if name in _VERDICT_WORDS:
+        return _VERDICT_WORDS[name]
+    if name.replace("_", " ") not in _UNTOLD_WORDS and isinstance(info.context, _Reading):
+        info.context.notes.append(f"a verdict counts as cannot_tell, because it is not understood: {str(value)[:60]!r}")
+    return "cannot_tell"
+
+
+def _read_margin(value: object) -> object:
+    """A number from -1 to 1; null for anything else."""
+    number = _read_number(value)
+    return number if isinstance(number, int | float) and -1 <= number <= 1 else None
 
 
 def _read_number(value: object) -> object:
@@ -289,7 +308,7 @@ class ClaimCheckReply(ModelReply):
     reason: _ReplyLine = ""
     verdict: _ReadVerdict
     window: _MaybeWindow = None
-    margin: Annotated[Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(_read_number)] = None
+    margin: Annotated[Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(_read_margin)] = None
     witness: _ReplyLine = ""
 
 

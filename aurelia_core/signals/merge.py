@@ -152,10 +152,11 @@ def _merge_sounds(layers: Sequence[_Layer]) -> tuple[DetectedSound, ...]:
                 else:
                     remnants.append(piece)
     edges = _edges(layers, chain.from_iterable(layer.observation.audio_spans for layer in layers))
-    found += [remnant for remnant in remnants if _continues_any(remnant, found, edges)]
+    onsets = [onset for layer in layers for onset in _heard_onsets(layer.observation)]
+    found += [remnant for remnant in remnants if _continues_any(remnant, found, edges, onsets)]
     merged: list[DetectedSound] = []
     for sound in sorted(found, key=lambda sound: sound.start):
-        earlier = next((other for other in merged if _is_same_sound(other, sound, edges)), None)
+        earlier = next((other for other in merged if _is_same_sound(other, sound, edges, onsets)), None)
         if earlier is None:
             merged.append(sound)
         else:
@@ -163,20 +164,39 @@ def _merge_sounds(layers: Sequence[_Layer]) -> tuple[DetectedSound, ...]:
     return tuple(sorted(merged, key=lambda sound: sound.start))
 
 
-def _continues_any(remnant: DetectedSound, sounds: Sequence[DetectedSound], edges: Sequence[float]) -> bool:
+def _heard_onsets(observation: Observation) -> list[float]:
+    """The starts of sounds before which the look listened as well: there a sound begins, whatever edge is near."""
+    return [
+        sound.start
+        for sound in observation.sounds
+        if any(start + _EDGE_SLACK_SECONDS < sound.start < end for start, end in observation.audio_spans)
+    ]
+
+
+def _continues_any(
+    remnant: DetectedSound, sounds: Sequence[DetectedSound], edges: Sequence[float], onsets: Sequence[float]
+) -> bool:
     """Whether a short piece and one of the sounds are two parts of one sound."""
     for sound in sounds:
         first, second = sound, remnant
         if remnant.start < sound.start:
             first, second = remnant, sound
-        if _is_same_sound(first, second, edges):
+        if _is_same_sound(first, second, edges, onsets):
             return True
     return False
 
 
-def _is_same_sound(first: DetectedSound, second: DetectedSound, edges: Sequence[float]) -> bool:
-    """Whether an edge cut one sound in two: both touch the edge and are alike, as far as short pieces show it."""
+def _is_same_sound(
+    first: DetectedSound, second: DetectedSound, edges: Sequence[float], onsets: Sequence[float]
+) -> bool:
+    """Whether an edge cut one sound in two: both touch the edge and are alike, as far as short pieces show it.
+
+    They are two sounds if a look that heard both sides of the edge heard the second begin there.
+    """
     if not _touch_edge(first.end, second.start, edges, _EDGE_SLACK_SECONDS):
+        return False
+    begins = [onset for onset in onsets if abs(onset - second.start) <= _EDGE_SLACK_SECONDS]
+    if any(first.start < onset - _EDGE_SLACK_SECONDS for onset in begins):
         return False
     if min(first.end - first.start, second.end - second.start) < 0.15:
         return True

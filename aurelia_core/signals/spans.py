@@ -14,3 +14,12 @@ def join_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             joined.append((start, end))
     return tuple(joined)
+
+
+def join_closest(spans: Iterable[Span], most: int) -> list[Span]:
+    """The spans in order of time, joined where they touch, and then the closest ones until at most `most` are left."""
+    joined = list(join_spans(spans))
+    while len(joined) > most:
+        at = min(range(len(joined) - 1), key=lambda i: joined[i + 1][0] - joined[i][1])
+        joined[at : at + 2] = [(joined[at][0], joined[at + 1][1])]
+    return joined

@@ -68,6 +68,9 @@ def check_claim(claim: Claim, view: ClipView, witnesses: Sequence[Witness] | Non
     merged = found[0]
     for other in found[1:]:
         merged = merge_findings([merged], [other])[0]
+    lacking = [one.name for one in knowing if one not in able]
+    if merged["verdict"] == "cannot_tell" and lacking:
+        merged["reason"] = f"{merged['reason']}; not asked, because they lack something: {', '.join(lacking)}"
     return merged
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from aurelia_core.answers.clean_answer import UNKNOWN, clean_answer
 from aurelia_core.models.requests import FeedbackRequest
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows, windows_text
@@ -30,21 +31,26 @@ def advise(request: FeedbackRequest) -> dict[str, Any]:
     doubts = list(request.doubts)
     asked = _fit_budget(_open_question_windows(request.reasoning, duration), looked, budget)
     doubted = _fit_budget(merge_windows(doubts, duration, pad=_PAD_SECONDS, gap=0.0), looked, budget)
+    contradicted = any(finding["verdict"] == "contradicted" for finding in request.claims)
     if asked:
         text = f"The question is still open; look and listen again {windows_text(asked)}, where its answer must lie."
     elif doubted:
         cause = _shorten_critique(request.critique)
         text = f"Look and listen again {windows_text(doubted)}, where the caption and the clip do not match.{cause}"
     else:
-        reason = "What was in doubt has been looked at closely" if doubts else "Nothing stood out"
+        reason, cause = "Nothing stood out", ""
+        if doubts:
+            reason = "What was in doubt has been looked at closely"
+        elif contradicted:
+            reason, cause = "What is contradicted names no time", _shorten_critique(request.critique)
         doubted = _next_uncovered_window(request, duration, budget)
-        text = f"{reason}; look and listen more closely {windows_text(doubted)} next."
+        text = f"{reason}; look and listen more closely {windows_text(doubted)} next.{cause}"
     return {"feedback": text, "windows": asked or doubted}
 
 
 def _open_question_windows(reasoning: Reasoning | None, duration: float) -> list[Window]:
     """The windows that the last step names while its answer is unknown."""
-    if not reasoning or not reasoning["steps"] or not reasoning["answer"].lower().startswith("unknown"):
+    if not reasoning or not reasoning["steps"] or clean_answer(reasoning["answer"]).text != UNKNOWN:
         return []
     found = TIME_RANGE.findall(reasoning["steps"][-1]["justification"])
     windows = [Window(start=float(start), end=float(end)) for start, end in found if float(start) < float(end)]

@@ -3,6 +3,7 @@
 import re
 
 from aurelia_core.signals.observation import Motion, Observation, describe_position
+from aurelia_core.signals.spans import join_closest
 from aurelia_core.types import Window
 from aurelia_offline.answering.clip_answers import background_colours, unsure_tempo
 from aurelia_offline.answering.finding import (
@@ -171,10 +172,8 @@ def merge_windows(
             spans[-1] = (spans[-1][0], max(spans[-1][1], end))
         else:
             spans.append((start, end))
-    while len(spans) > most:
-        at = min(range(len(spans) - 1), key=lambda i: spans[i + 1][0] - spans[i][1])
-        spans[at : at + 2] = [(spans[at][0], spans[at + 1][1])]
-    return [Window(start=round(start, 1), end=round(max(end, start + 0.1), 1)) for start, end in spans]
+    joined = join_closest(spans, most)
+    return [Window(start=round(start, 1), end=round(max(end, start + 0.1), 1)) for start, end in joined]
 
 
 def event_windows(seen: Observation, domain: str) -> list[Window]:

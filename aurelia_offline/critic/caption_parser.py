@@ -60,6 +60,8 @@ def parse_caption(caption: str) -> ParsedCaption:
     plain = [said or plain_claim(sentence) for sentence in sentences]
     for number, (text, taken) in enumerate(zip(sentences, plain, strict=True)):
         sentence = caption_clauses(taken or mark_directions(text))
+        if taken:
+            unchecked += drop_mark(mark_directions(normalize_caption(caption) if said else text))[1]
         before: str | None = None
         made: list[Detail] = []
         readable, set_aside = _set_directions_aside(sentence, lexicon)

@@ -70,7 +70,10 @@ class Clause(NamedTuple):
 
 
 class WordList:
-    """A word list, matched as whole words. A table is named "section.key"."""
+    """A word list, matched as whole words. A table is named "section.key".
+
+    A term that ends in * matches any ending; a word with ~ behind it stands for all forms of a regular verb.
+    """
 
     def __init__(self, data: dict[str, dict[str, list[str]]]) -> None:
         self._tables = {
@@ -81,6 +84,21 @@ class WordList:
         """Whether the text contains a word of a table such as "topics.cut"."""
         section, key = table.split(".")
         return bool(self._tables[section][key].search(text))
+
+    def last(self, table: str, text: str) -> int:
+        """Where the last word of a table begins in the text; -1 if there is none."""
+        section, key = table.split(".")
+        return max((match.start() for match in self._tables[section][key].finditer(text)), default=-1)
+
+    def blank(self, table: str, text: str) -> str:
+        """The text without the words of a table."""
+        section, key = table.split(".")
+        return self._tables[section][key].sub(" ", text)
+
+    def pattern(self, table: str) -> str:
+        """The regular expression of the words of a table."""
+        section, key = table.split(".")
+        return self._tables[section][key].pattern
 
     def all(self, section: str, text: str) -> tuple[str, ...]:
         """The keys of a section whose words the text contains, in the order of their first position."""
@@ -108,8 +126,26 @@ class WordList:
 
 
 def _compile_terms(terms: list[str]) -> re.Pattern[str]:
-    parts = sorted((re.escape(term).replace(r"\*", r"\w*") for term in terms), key=len, reverse=True)
+    parts = sorted((_term_pattern(term) for term in terms), key=len, reverse=True)
     return re.compile(rf"(?<![\w.-])(?:{'|'.join(parts)})(?!\w|\.\d)")
+
+
+def _term_pattern(term: str) -> str:
+    words = [
+        re.escape(word).replace(r"\*", r"\w*") if "~" not in word else _verb_pattern(word) for word in term.split()
+    ]
+    return " ".join(words)
+
+
+def _verb_pattern(word: str) -> str:
+    """The pattern of a regular verb in all its forms: move~ for moves, moved and moving; bob~, carry~ likewise."""
+    stem = word.rstrip("~")
+    forms = [f"{stem}(?:s|es|d|ed|ing)?", f"{stem}{stem[-1]}(?:ed|ing)"]
+    if stem.endswith("e"):
+        forms.append(f"{stem[:-1]}ing")
+    if stem.endswith("y"):
+        forms.append(f"{stem[:-1]}(?:ies|ied)")
+    return f"(?:{'|'.join(forms)})"
 
 
 @cache

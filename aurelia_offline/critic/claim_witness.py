@@ -14,10 +14,16 @@ from aurelia_offline.critic import claims as measured
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.caption_text import CLIP_END, normalize_caption, read_times, unknown_words
 from aurelia_offline.critic.claim_checker import ClaimChecker
+from aurelia_offline.critic.claim_names import leans_on_others
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
 from aurelia_offline.critic.matching import Fact
-from aurelia_offline.critic.plain_claims import leans_on_others, leaves_order_out, states_comparison, states_direction
+from aurelia_offline.critic.plain_claims import (
+    leaves_order_out,
+    leaves_out,
+    states_comparison,
+    states_direction,
+)
 from aurelia_offline.critic.score import UNSURE_BELOW, difference_text
 from aurelia_offline.critic.sound_checks import ORDINAL_RANKS
 
@@ -95,6 +101,8 @@ def _passed_over(parsed: measured.ParsedCaption, text: str, verdict: Verdict) ->
         return "a question is no claim"
     if leans_on_others(text):
         return "its sentences were not read together"
+    if verdict == "supported" and leaves_out(text, parsed.claims):
+        return "a part of it was not read"
     if verdict == "supported" and states_direction(text):
         return "the direction of a movement is not measured"
     if verdict == "supported" and any(claim.kind == "colour" and claim.about.spans for claim in parsed.claims):

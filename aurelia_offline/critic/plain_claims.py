@@ -1,43 +1,28 @@
 """One claim in any wording, said again in the plain wording that `caption_parser` reads.
 
-It reads what a sentence names, wherever it stands: times, numbers, hertz, voices, colours, places, ranks, and the words
-of claim_words.toml that say what it is about. A form takes a claim only if it takes up everything named, so a sentence
-about more than one thing is left to the parser.
+A form takes a claim only if it takes up everything that `claim_names` finds in it, so a sentence about more than one
+thing is left to the parser.
 """
 
 import re
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Sequence
 
-from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
+from aurelia_offline.critic.claim_names import (
+    NEGATION,
+    NamedThings,
+    claim_words,
+    joined_sentences,
+    plain_claim_text,
+    read_names,
+)
+from aurelia_offline.critic.claims import Detail
 from aurelia_offline.questions.directions import drop_mark, mark_directions
 
-_NUMBER = r"\d+(?:\.\d+)?"
-_TIME = re.compile(
-    rf"(?:t ?= ?)?({_NUMBER})(?: ?s\b|(?= ?(?:-|to|and|until|till|through|up to) (?:t ?= ?)?{_NUMBER} ?s\b))"
-)
-_HERTZ = re.compile(rf"({_NUMBER}) ?hz\b")
-_RATE = re.compile(r"(\d+) ?(?:bpm\b|(?:\w+ ){0,2}?(?:per|a|each|to the|in 1|in one|every) ?min(?:ute)?\b)")
-_COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
-_ONE_SIDED = re.compile(r"\b(?:until|till|before|after|since|up to|first|last) (?:about |around )?$|\bonwards?\b")
 _OFTEN = {"never": 0, "none": 0, "no": 0, "once": 1, "one": 1, "single": 1, "twice": 2}
-_NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|neither|nor|without|cannot)\b|n't\b")
-_NONE_AS_LOUD = re.compile(
-    r"\b(?:no|none|nothing)\b[^.]*\b(?:(?:as|so) (?:loud(?:ly)?|strong|intense|powerful) as|(?:louder|stronger) than)\b"
-)
-_ABOVE_ALL = re.compile(
-    r"(?:\b(?:louder than|stronger than|more (?:loud(?:ly)?|intense|powerful) than|drowns out)"
-    r"|^(?=.*\b(?:volume|loudness|level)\b).*\b(?:exceeds|surpasses|tops|beats|outdoes)) "
-    r"(?:all|any|every|each|the (?:others?|rest)|everything|anything)\b"
-)
 _COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
-_SENTENCE_END = re.compile(r"[.!]\s+")
-_LEANS = re.compile(
-    r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
-    r"|\b\d(?:st|nd|rd|th) one\b"
+_PLACE = re.compile(r"\b(?:first|1st|2nd|3rd|4th|5th|last)\b")
+_FALLS_SILENT = re.compile(
+    r"\b(?:falls?|fell|goes|went|turns?|becomes?) (?:silent|quiet|mute)\b|\bsilence (?:returns|follows|falls)\b"
 )
 # "Each sound a tone" names no track.
 _TRACK = re.compile(
@@ -45,71 +30,8 @@ _TRACK = re.compile(
     r"|sound a (?:holds?|has|contains|is|was|lasts|begins|starts|ends|stops|plays|alone))\b"
 )
 _LEFT_NUMBER = re.compile(r"\d\.\d")
-_SAME_WORDS = (
-    (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
-    (
-        re.compile(
-            r",? (?:no|not|neither) (?:more|fewer|less)"
-            r"(?:,? (?:and|or|nor) (?:no |not )?(?:more|fewer|less))?\b(?! than)"
-        ),
-        "",
-    ),
-    (re.compile(r"\bwhite noise\b"), "noise"),
-    (re.compile(r"\bright (?=after|behind|before|at|on time|away)"), ""),
-    (re.compile(r"\bmost (?:loud|strong|intense|powerful)\b"), "loudest"),
-    (re.compile(r"\bnot (?:all )?(?:equally loud|as loud as each other)\b"), "different"),
-    (re.compile(r"\b(?:before long|after (?:a while|some time)),?"), " "),
-    (re.compile(r"\b((?:at|by|to|until|till|around|about|is) \d+\.\d+)(?=[,.]?(?: and\b| it\b|$))"), r"\1 s"),
-)
+_AGREEMENT_END = re.compile(r"[:;.]|, (?:and|but|so|as|since|because|for|that is|meaning)\b")
 _ORDER_ZONES = ("order_clause", "order_list", "order_between", "order_closing")
-_SLOTS = ("times", "hertz", "rate", "numbers", "voices", "colours", "places", "ordinals", "levels")
-
-
-@dataclass(frozen=True, slots=True)
-class NamedThings:
-    """What a claim names, each in its order; times in seconds, rates a minute.
-
-    Attributes:
-        text: the normalized claim.
-        bare: the same without times, hertz and rates.
-        levels: words of loudness, pitch and comparison.
-        negations: number of words that deny.
-    """
-
-    text: str
-    bare: str
-    times: tuple[str, ...]
-    hertz: tuple[str, ...]
-    rate: tuple[str, ...]
-    numbers: tuple[str, ...]
-    voices: tuple[str, ...]
-    colours: tuple[str, ...]
-    places: tuple[str, ...]
-    ordinals: tuple[str, ...]
-    levels: tuple[str, ...]
-    negations: int
-
-    def says(self, *cues: str) -> bool:
-        """Whether it holds a word of one of the cues; a cue without a dot is one of the table `cues`."""
-        return any(claim_words().has(cue if "." in cue else f"cues.{cue}", self.text) for cue in cues)
-
-    def only(self, *slots: str) -> bool:
-        """Whether it names nothing but these."""
-        return not any(getattr(self, slot) for slot in _SLOTS if slot not in slots)
-
-    @property
-    def span(self) -> str:
-        """Its one or two times in plain words; empty if there are others or one of them is a bound."""
-        bound = any(_ONE_SIDED.search(self.text[: match.start()]) for match in _TIME.finditer(self.text))
-        if len(self.times) == 2 and float(self.times[0]) < float(self.times[1]):
-            return f"from {self.times[0]} s to {self.times[1]} s"
-        return f"at {self.times[0]} s" if len(self.times) == 1 and not bound else ""
-
-
-@cache
-def claim_words() -> WordList:
-    """The words of claim_words.toml."""
-    return WordList(tomllib.loads(files("aurelia_offline.critic").joinpath("claim_words.toml").read_text("utf-8")))
 
 
 def plain_claim(text: str) -> str | None:
@@ -118,74 +40,44 @@ def plain_claim(text: str) -> str | None:
     Args:
         text: one claim in English, of one sentence or of several that lean on each other.
     """
-    joined = _joined_sentences(_plain_text(text))
-    if "?" in text or joined is None or _TRACK.search(joined) or drop_mark(mark_directions(joined))[1]:
+    joined = joined_sentences(plain_claim_text(text))
+    if "?" in text or joined is None or _TRACK.search(joined) or states_direction(joined):
         return None
-    named = _read_names(joined)
+    named = read_names(joined)
     if _LEFT_NUMBER.search(named.bare):
         return None
     return next((plain for form in _FORMS if (plain := form(named)) is not None), None)
 
 
-def leans_on_others(text: str) -> bool:
-    """Whether a text has several sentences of which one takes up what another names."""
-    return any(_LEANS.search(sentence) for sentence in _SENTENCE_END.split(_plain_text(text))[1:])
-
-
 def states_direction(text: str) -> bool:
     """Whether a claim says where something moves to, which is not measured."""
-    return drop_mark(mark_directions(re.sub(r"\b(?:up and down|about|around)\b", " ", _plain_text(text))))[1]
+    return drop_mark(mark_directions(re.sub(r"\b(?:up and down|about|around)\b", " ", plain_claim_text(text))))[1]
 
 
 def leaves_order_out(text: str) -> bool:
     """Whether a claim names two voices with words of an order, which its reader must not pass over."""
-    named = _read_names(_plain_text(text))
+    named = read_names(plain_claim_text(text))
     return len(named.voices) > 1 and any(claim_words().all(zone, named.text) for zone in _ORDER_ZONES)
+
+
+def leaves_out(text: str, claims: Sequence[Detail]) -> bool:
+    """Whether a claim names a time, a pitch, a voice, a colour or a place that none of its details takes up."""
+    named = read_names(plain_claim_text(text))
+    about = [one for claim in claims for one in (claim.about, claim.other) if one is not None]
+    times = {time for one in about for span in one.spans for time in (*span, one.seconds)}
+    times |= {claim.number for claim in claims if claim.kind == "duration"}
+    return not (
+        {float(time) for time in named.times} <= times
+        and {float(pitch) for pitch in named.hertz} <= {one.pitch for one in about}
+        and set(named.voices) <= {voice for one in about for voice in one.voices}
+        and set(named.colours) <= {colour for one in about for colour in one.colours}
+        and set(named.places) <= {place for one in about for place in one.places}
+    )
 
 
 def states_comparison(text: str) -> bool:
     """Whether a claim compares a sound with others, so that the sound alone does not support it."""
-    return bool(_COMPARED.search(_plain_text(text)))
-
-
-def _plain_text(text: str) -> str:
-    plain = normalize_caption(text).rstrip(" .!")
-    for pattern, other in _SAME_WORDS:
-        plain = pattern.sub(other, plain)
-    return plain
-
-
-def _joined_sentences(text: str) -> str | None:
-    """The sentences as one if each takes up what the one before names, or one of both names nothing; else None."""
-    first, *later = _SENTENCE_END.split(text)
-    for sentence in later:
-        bare = [named for named in map(_read_names, (first, sentence)) if named.only() and not named.negations]
-        if not bare and not _LEANS.search(sentence):
-            return None
-        first = f"{first}, {sentence}"
-    return first
-
-
-def _read_names(plain: str) -> NamedThings:
-    lexicon, words = caption_words(), claim_words()
-    bare = _HERTZ.sub(" ", _RATE.sub(" ", plain))
-    bare, times = _TIME.sub(" ", bare), tuple(_TIME.findall(bare))
-    ranks = lexicon.all("ranks", bare)
-    levels = tuple(name for table in ("levels", "heights", "comparisons") for name in lexicon.all(table, bare))
-    return NamedThings(
-        plain,
-        bare,
-        times,
-        tuple(_HERTZ.findall(plain)),
-        tuple(_RATE.findall(plain)),
-        tuple(_COUNT.findall(bare)),
-        words.all("voices", bare),
-        lexicon.all("colours", bare),
-        lexicon.all("places", bare),
-        tuple(rank for rank in ranks if rank in ("second", "third", "fourth", "fifth") or f"{rank} " in f"{bare} "),
-        levels,
-        len(_NEGATION.findall(bare)),
-    )
+    return bool(_COMPARED.search(plain_claim_text(text)))
 
 
 def _pitch(named: NamedThings) -> str | None:
@@ -218,33 +110,54 @@ def _cuts(named: NamedThings) -> str | None:
     if not named.says("cut") or not named.only("numbers", "ordinals") or named.says("inexact"):
         return None
     often = [str(count) for word, count in _OFTEN.items() if re.search(rf"\b{word}\b", named.bare)]
-    counts = set(named.numbers) or set(often)
-    if len(counts) != 1 or (named.numbers and named.negations):
+    counts = set(named.numbers) or ({"0"} if named.negations else set(often))
+    if len(counts) != 1 or (set(named.numbers) - {"0"} and named.negations):
         return None
     count = int(counts.pop())
     return f"there are {count or 'no'} cuts"
 
 
 def _agreement(named: NamedThings) -> str | None:
-    seen = named.says("motion") or (named.says("picture") and re.search(r"\b(?:sync|step)\b", named.text))
-    if not (named.says("sound") and seen) or not named.only():
+    seen = (
+        named.moves
+        or named.says("still")
+        or (named.says("picture", "shape") and named.says("agreement.together", "agreement.apart"))
+    )
+    if not (named.says("sound") and seen) or not named.only("levels", "numbers") or named.says("partly"):
         return None
-    said = {_says_together(part) for part in re.split(r"[:;]", named.text)} - {None}
+    if set(named.levels) - {"soft"} or set(named.numbers) - {"2"}:
+        return None
+    said = {_says_together(part) for part in _AGREEMENT_END.split(named.text)} - {None}
     return f"the sounds and the movements {'' if said.pop() else 'do not '}coincide" if len(said) == 1 else None
 
 
 def _says_together(text: str) -> bool | None:
+    """Whether a clause says that sounds and movements go together; None if it says neither, or both with a denial."""
     words = claim_words()
-    apart = words.has("agreement.apart", text)
-    if not apart and not words.has("agreement.together", text):
+    apart, quiet, still = (
+        words.has("agreement.apart", text),
+        words.has("cues.silence", text),
+        words.has("cues.still", text),
+    )
+    rest = words.blank("agreement.apart", text)
+    together = words.has("agreement.together", rest)
+    if not (apart or quiet or together or words.has("agreement.meanwhile", rest)) or (quiet and still):
         return None
-    return (len(_NEGATION.findall(text)) % 2 == 0) != apart
+    denials = len(NEGATION.findall(text)) + quiet + still
+    if together and apart and denials:
+        said = {_says_together(part) for part in text.split(",")} - {None} if "," in text else set()
+        return said.pop() if len(said) == 1 else None
+    return (denials % 2 == 0) != apart
 
 
 def _order(named: NamedThings) -> str | None:
-    if len(named.voices) != 2 or not named.only("voices", "ordinals") or named.says("inexact", "motion", "cut"):
+    if (
+        len(named.voices) != 2
+        or not named.only("voices", "ordinals", "numbers")
+        or named.says("inexact", "motion", "cut")
+    ):
         return None
-    if named.negations and not re.search(r"\b(?:until|before)\b", named.text):
+    if set(named.numbers) - {"1"} or (named.negations and not re.search(r"\b(?:until|before)\b", named.text)):
         return None
     forward = _is_forward(named.text)
     if forward is None:
@@ -264,26 +177,50 @@ def _is_forward(text: str) -> bool | None:
         return clause[0] == "forward"
     if re.search(r"(?:\bnot\b|n't\b).*\b(?:until|before)\b", between):
         return False
-    zones = zip(_ORDER_ZONES[1:], (before, between, behind), strict=True)
-    said = {found[0] for zone, part in zones if (found := words.all(zone, part))}
+    zones = zip(_ORDER_ZONES[2:], (between, behind), strict=True)
+    said = {found[0] for zone, part in zones if (found := words.all(zone, part))} or set(
+        words.all("order_list", before)
+    )
     return said == {"forward"} if len(said) == 1 else None
 
 
 def _loudest(named: NamedThings) -> str | None:
-    none_louder = bool(_NONE_AS_LOUD.search(named.text))
-    places = [rank for rank in named.ordinals if rank in _ORDINALS]
-    above_all = named.says("most.loudest") or _ABOVE_ALL.search(named.text)
-    if not (none_louder or above_all) or len(places) != 1 or named.voices or named.times:
+    places = [match[0] for match in _PLACE.finditer(named.text)]
+    if len(set(places)) != 1 or named.voices or named.times or named.colours or named.says("motion", "inexact"):
         return None
-    if named.negations > none_louder or named.colours or named.says("motion"):
+    if not _is_above_all(named.text, named.negations):
         return None
-    return f"the loudest sound is the {_ORDINALS[places[0]]} one"
+    return f"the loudest sound is the {_ORDINALS.get(places[0], places[0])} one"
+
+
+def _is_above_all(text: str, negations: int) -> bool:
+    """Whether the sound whose place in the order is named is said to be louder than all others, in this or that way."""
+    words = claim_words()
+    place = text.find(_PLACE.findall(text)[0])
+    if softer := words.places("loudness", text).get("softer"):
+        return not negations and words.has("loudness.all", text[: softer[0]]) and softer[0] < place
+    said = words.places("loudness", text)
+    if not words.has("loudness.volume", text):
+        said.pop("outdoes", None)
+        said.pop("wins", None)
+    louder = [said[name] for name in ("louder", "outdoes") if name in said]
+    denied = NEGATION.search(text)
+    if negations == 1 and denied:
+        more = [
+            end
+            for start, end in [*louder, *(said[name] for name in ("equals",) if name in said)]
+            if start > denied.start()
+        ]
+        return bool(more) and place > min(more)
+    if negations:
+        return False
+    return "loudest" in said or "wins" in said or any(words.last("loudness.all", text) >= end for _, end in louder)
 
 
 def _silence(named: NamedThings) -> str | None:
-    quiet = named.says("silence")
-    denied = named.negations and named.says("sound")
-    if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",)):
+    quiet = named.says("silence") or (named.says("gap") and named.says("sound"))
+    denied = (named.negations or named.numbers == ("0",)) and named.says("sound")
+    if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",), ("0",)):
         return None
     if not named.only("times", "numbers", "levels", "voices") or (quiet and named.negations and not denied):
         return None
@@ -296,15 +233,19 @@ def _silence(named: NamedThings) -> str | None:
 def _sound_count(named: NamedThings) -> str | None:
     if len(named.numbers) != 1 or not named.only("numbers") or not named.says("sound"):
         return None
-    if named.negations or named.says("motion", "cut", "inexact", "tempo", "picture"):
+    if named.negations or named.says("motion", "cut", "inexact"):
         return None
     count = int(named.numbers[0])
     return f"{count} sounds are heard" if count else None
 
 
 def _motion(named: NamedThings) -> str | None:
-    moves = named.says("motion") and named.span and not named.negations
-    if not moves or not named.only("times", "colours", "places") or named.says("sound", "inexact"):
+    restless = named.negations == 1 and named.says("still")
+    if not (named.moves or restless) or not named.span or (named.pauses and not restless):
+        return None
+    if named.negations > restless or set(named.numbers) - {"1"}:
+        return None
+    if not named.only("times", "colours", "places", "numbers") or named.says("sound", "inexact", "partly", "cut"):
         return None
     if len(named.colours) > 1 or len(named.places) > 1:
         return None
@@ -325,14 +266,17 @@ def _opening_ground(named: NamedThings) -> str | None:
 
 
 def _sound(named: NamedThings) -> str | None:
-    if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
+    if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers", "ordinals"):
         return None
-    if named.negations or named.says("motion", "cut", "inexact", "silence") or named.numbers not in ((), ("1",)):
+    if named.pauses or named.ordinals not in ((), ("first", "last")):
+        return None
+    quiet = claim_words().has("cues.silence", _FALLS_SILENT.sub("", named.text))
+    if named.negations or named.says("motion", "cut", "inexact", "shape") or quiet or set(named.numbers) - {"1"}:
         return None
     return f"a {named.voices[0]} can be heard {named.span}"
 
 
-_ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "last": "last"}
+_ORDINALS = {"first": "1st"}
 _FORMS: tuple[Callable[[NamedThings], str | None], ...] = (
     _pitch,
     _tempo,

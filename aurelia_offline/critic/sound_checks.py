@@ -277,9 +277,15 @@ def _rank_value(rank: str, heard: HeardSound) -> float | None:
 
 
 def _is_close_call(one: str, two: str, heard: HeardSound, other: HeardSound) -> bool:
-    """Whether two sounds are too close in level for the ranks to separate them."""
-    allowed_db = 6
-    if heard.voice == other.voice:
-        allowed_db = 2
+    """Whether two sounds are too close in level for the ranks to separate them.
+
+    A noise or a click has power above the frequencies that are listened to: it is louder than measured, never softer.
+    """
+    louder, softer = sorted((heard, other), key=lambda sound: -sound.level)
+    allowed_db = 2.0
+    if louder.voice == "tone" and softer.voice != "tone":
+        allowed_db = 6.0
+    elif louder.voice != "tone" and softer.voice == "tone":
+        allowed_db = 0.0
     by_level = one in ("loudest", "softest") or two in ("loudest", "softest")
-    return by_level and abs(heard.level - other.level) < allowed_db
+    return by_level and louder.level - softer.level < allowed_db

@@ -73,10 +73,13 @@ _PROVIDERS: dict[str, Provider] = {
 
 
 class _RecoveryOutcome(NamedTuple):
-    """One clip: the score of the first attempt, and whether that attempt is wrong, and corrected later."""
+    """One clip: the score of the first attempt, whether the clip counts, and whether the best attempt is right.
+
+    It counts where the planted error alone makes the first attempt wrong; with nothing planted, where that is right.
+    """
 
     score: int | None
-    wrong: bool
+    counts: bool
     mended: bool
 
 
@@ -134,8 +137,8 @@ def _table(found: Mapping[_Cell, list[_RecoveryOutcome]]) -> str:
     return study_table(
         "Recovery from a wrong fact in the first attempt", [*heads, "mended by T = 3, % [95 %]"], rows,
         f"Noticed: the first attempt's score is below tau = {_THRESHOLD}. Mended: the best attempt's measurements no"
-        " longer hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those"
-        " where the first attempt is right, so that what is noticed is a false alarm.",
+        " longer hold the wrong fact. Clips: those where the planted error alone makes the first attempt wrong; with"
+        " nothing planted those where the first attempt is right, so that what is noticed is a false alarm.",
         "The caption-only critic sees no clip and scores how well the caption is made. The miniature reads captions of"
         " the turns, which have neither counts nor colours; words said or written do not occur in this world.",
     ) + "\n"  # fmt: skip
@@ -166,10 +169,13 @@ def _judge_recovery(seed: int, found: Mapping[str, Any], model: PlantedErrorChat
     if not attempts:
         raise ModelError(f"There is no loop of the clip {clip_file_name(seed)}.")
     media = MediaRequest(clip=model.store.admit(clip_file_name(seed)), frames=context.frames)
-    first = _is_right(model.plant, model.observe(media, [[]], context.samples), seed)
+    without_plant = make_planted_agent("none", model.store).observe(media, [[]], context.samples)
+    counts = _is_right(model.plant, without_plant, seed)
+    if model.plant != "none":
+        counts = counts and not _is_right(model.plant, model.observe(media, [[]], context.samples), seed)
     best = found["best_iteration"]
     seen = model.observe(media, windows_by_attempt(attempts)[: best or 1], context.samples)
-    return _RecoveryOutcome(attempts[0]["score"], not first, best is not None and _is_right(model.plant, seen, seed))
+    return _RecoveryOutcome(attempts[0]["score"], counts, best is not None and _is_right(model.plant, seen, seed))
 
 
 def _is_right(plant: PlantedError, seen: Observation, seed: int) -> bool:
@@ -200,8 +206,8 @@ def _colours_are_right(clip: mini_world.WorldClip, seen: Observation) -> bool:
 
 
 def _row_figures(found: list[_RecoveryOutcome], plant: PlantedError) -> list[str]:
-    """The figures of one row, over the clips with a wrong first attempt (without planted error: with a correct one)."""
-    counted = [one for one in found if one.wrong != (plant == "none")]
+    """The figures of one row, over the clips that count."""
+    counted = [one for one in found if one.counts]
     count = len(counted)
     scores = [one.score for one in counted if one.score is not None]
     score = unscored = "–"

@@ -2,8 +2,8 @@
 
 The same weights play both. `holistic` asks what happens, turn by turn, and scores the share of turns in which that
 agrees with the caption. As a witness of claims it is asked one short question a claim ("At which spot is the bell?"),
-with steps of its own, which is what it was trained to do well. The captions name the turns ("bell at one, then …"):
-`TurnsSummarizer` writes them.
+with steps of its own, which is what it was trained to do well; a second question checks an answer against the claim.
+The captions name the turns ("bell at one, then …"): `TurnsSummarizer` writes them.
 """
 
 from abc import abstractmethod
@@ -101,7 +101,7 @@ class MiniatureCritic(StudyChat):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": MINIATURE, "asks": 1}
+        return {"model": MINIATURE, "asks": 2}
 
     def reply(self, request: RoleRequest) -> dict[str, Any]:
         """A score, the claims of a caption, or the checks of claims."""
@@ -159,31 +159,45 @@ def turn_claims(caption: str) -> list[Claim]:
 
 
 def ask_about_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[str, Any]:
-    """The check of one claim by one short question; "cannot_tell" for what no short question decides.
+    """The check of one claim by short questions; "cannot_tell" for what no short question decides.
+
+    A claim is contradicted only if no answer bears it out: a second question asks it the other way round.
 
     Args:
         claim: a claim of `turn_claims`.
         ask: gives the miniature's answer to a question.
     """
-    question, wanted = _question_of(claim)
-    if question is None:
+    answers: list[str] = []
+    for question, wanted in _questions_of(claim):
+        answer = ask(question)
+        answers.append(f"{question_text(question)} {answer}")
+        if answer.strip().casefold() == wanted.casefold():
+            verdict = "cannot_tell" if len(answers) > 1 else "supported"
+            return {"verdict": verdict, "window": claim["window"], "reason": " ".join(answers)}
+    if not answers:
         return {"verdict": "cannot_tell", "reason": "no short question decides it"}
-    answer = ask(question)
-    verdict = "supported" if answer.strip().casefold() == wanted.casefold() else "contradicted"
-    return {"verdict": verdict, "window": claim["window"], "reason": f"{question_text(question)} {answer}"}
+    return {"verdict": "contradicted", "window": claim["window"], "reason": " ".join(answers)}
 
 
-def _question_of(claim: Claim) -> tuple[StageQuestion | None, str]:
-    """The question that decides a claim, and the answer that supports it."""
+def _questions_of(claim: Claim) -> list[tuple[StageQuestion, str]]:
+    """The questions that decide a claim, each with the answer that supports it."""
     if claim.get("negated"):
-        return StageQuestion("odd"), ODD_FINDINGS["mute" if claim["kind"] == "sound" else "still"]
+        return [(StageQuestion("odd"), ODD_FINDINGS["mute" if claim["kind"] == "sound" else "still"])]
     if claim["kind"] == "source":
-        return StageQuestion("spot", Referent(claim["subject"])), claim["value"]
-    turns = stage_names().turns
-    if claim["kind"] != "order" or claim.get("subject") not in turns:
-        return None, ""
+        instrument, spot = claim["subject"], claim["value"]
+        return [
+            (StageQuestion("spot", Referent(instrument)), spot),
+            (StageQuestion("instrument", Referent(spot)), instrument),
+        ]
+    names = stage_names()
+    if claim["kind"] != "order" or claim.get("subject") not in names.turns:
+        return []
+    turn, instrument = names.turns.index(claim["subject"]), claim["value"]
     referents = (Referent("first"), Referent("first", ("after",)), Referent("last", ("before",)), Referent("last"))
-    return StageQuestion("instrument", referents[turns.index(claim["subject"])]), claim["value"]
+    return [
+        (StageQuestion("instrument", referents[turn]), instrument),
+        (StageQuestion("before", Referent(instrument)), names.counts[turn]),
+    ]
 
 
 def compare_turns(caption: str, own: str) -> dict[str, Any]:

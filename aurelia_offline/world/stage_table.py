@@ -16,7 +16,7 @@ _TURN_SECONDS = 1.0
 """Length of a turn, in seconds."""
 _LENGTH_TOLERANCE = 0.1
 _CLICK_SECONDS, _FULL_BAND_HZ = 0.12, 12000.0
-_FULL_TIMBRE, _PURE_TIMBRE, _LOW_PITCH_HZ = 2.5, 1.3, 400.0
+_FULL_TIMBRE, _PURE_TIMBRE, _LOW_PITCH_HZ, _PITCH_TOLERANCE = 2.5, 1.3, 400.0, 0.2
 _MIN_MOTION_SECONDS = 0.15
 _SILENT_LEVEL = -99.0
 
@@ -83,7 +83,10 @@ def _identify_instrument(sounds: Sequence[DetectedSound]) -> str:
 
 
 def _identify_timbre(sound: DetectedSound) -> str:
-    """The instrument by timbre: a drum has no pitch, a reed is low and full, a flute pure, a bell inharmonic."""
+    """The instrument by timbre: a drum has no pitch, a reed is low and full, a flute pure, a bell inharmonic.
+
+    Noise beside a soft flute raises its brightness; most of its energy stays at its pitch.
+    """
     if sound.pitch is None:
         if sound.sound_class == "click":
             return "drum"
@@ -93,9 +96,11 @@ def _identify_timbre(sound: DetectedSound) -> str:
         return "reed"
     if fullness < _PURE_TIMBRE:
         return "flute"
-    if sound.harmonic:
-        return UNKNOWN
-    return "bell"
+    if not sound.harmonic:
+        return "bell"
+    if abs((sound.median_frequency or 0.0) / sound.pitch - 1) < _PITCH_TOLERANCE:
+        return "flute"
+    return UNKNOWN
 
 
 def _turn_level(sounds: Sequence[DetectedSound], instrument: str | None) -> float:

@@ -3,8 +3,8 @@
 Unlike a ranking of captions, a pair counts only if the true claim is "supported" and the false one "contradicted".
 `claim_wordings` says which wordings the reader of claims knew; the figure for wordings that are not known is the one
 that counts. Development used scenes from 73000, 96000 to 98000 and 101000 to 103000; published figures use scenes from
-99000, 104000 and 105000.
-Run: `python -m benchmarks.offline.strict_pairs` (`--scenes 300` for full size; the default is about 9,000 pairs).
+99000 and 104000 to 109000.
+Run: `python -m benchmarks.offline.strict_pairs` (`--scenes 300` for full size; the default is about 12,000 pairs).
 """
 
 import argparse
@@ -22,7 +22,7 @@ from aurelia_core.settings import Settings
 from aurelia_offline.critic.claim_witness import measure_claim
 from aurelia_offline.critic.evaluate import measure_evidence
 from aurelia_offline.world.scene import parse_scene, write_scene
-from benchmarks.offline.claim_wordings import worded_claims
+from benchmarks.offline.claim_wordings import WORDINGS, worded_claims
 from benchmarks.offline.critic_changes import CHANGES
 from benchmarks.offline.critic_scenes import Facts, facts_of, scene_of
 
@@ -88,7 +88,7 @@ def pairs_of_scene(seed: int, facts: Facts, wording: int) -> list[ClaimPair]:
     Args:
         seed: the seed of the scene.
         facts: its facts.
-        wording: 0 to 31.
+        wording: 0 to 43.
     """
     found = []
     for number, (kind, change) in enumerate(_KINDS.items()):
@@ -166,7 +166,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--first", type=int, default=99000, help="seed of the first scene")
     options.add_argument("--scenes", type=int, default=40)
-    options.add_argument("--wordings", type=int, nargs=2, default=(0, 31), help="the first and the last wording")
+    options.add_argument("--wordings", type=int, nargs=2, default=(0, WORDINGS - 1), help="the first and the last one")
     options.add_argument("--show", action="store_true", help="print the pairs that were judged wrong")
     arguments = options.parse_args()
     first, last = arguments.wordings

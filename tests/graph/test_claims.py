@@ -6,6 +6,9 @@ import pytest
 
 from aurelia_core.claims import Verdict, merge_findings, score_verdicts
 from aurelia_core.errors import InputError
+from aurelia_core.models.replies import WindowReply
+from nodes.claims import open_windows
+from nodes.requests import clamp_windows
 from state.context import make_context
 from tests.support.scripted import scripted
 
@@ -64,7 +67,29 @@ async def test_contradicted_and_untold_claims_guide_the_next_attempt(stage: Any)
     assert 'Contradicted: "A bell rings twice" (0.20-0.60 s).' in feedback["critique"]
     assert 'Not told: "The bell rings before the circle moves"' in feedback["critique"]
     second = [fields for role, fields, _ in model.heard if role == "generator"][1]
-    assert second["looks"][-1] == [{"start": 0.2, "end": 0.6}, {"start": 1.0, "end": 2.0}]
+    assert second["looks"][-1] == [{"start": 0.0, "end": 0.9}, {"start": 0.75, "end": 2.0}]
+
+
+def test_every_contradicted_claim_is_looked_at_again_before_those_not_told() -> None:
+    def finding(verdict: Verdict, start: float, end: float) -> Any:
+        claim: Any = {**HEARD, "window": {"start": start, "end": end}}
+        return {"claim": claim, "verdict": verdict, "window": None, "witness": "a", "margin": None, "reason": ""}
+
+    spans = [(float(at), at + 1.0) for at in (1, 2, 10, 14, 20, 30)]
+    wrong = [finding("contradicted", *span) for span in spans]
+    untold = finding("cannot_tell", 40.0, 41.0)
+    windows = open_windows([untold, *wrong], 60.0)
+    assert windows == [
+        {"start": 0.75, "end": 3.25},
+        {"start": 9.75, "end": 15.25},
+        {"start": 19.75, "end": 21.25},
+        {"start": 29.75, "end": 31.25},
+    ]
+    assert open_windows([untold, wrong[0]], 60.0) == [{"start": 0.75, "end": 2.25}, {"start": 39.75, "end": 41.25}]
+
+
+def test_a_window_of_a_tenth_of_a_second_is_one() -> None:
+    assert clamp_windows([WindowReply(start=3.7, end=3.8)], 4.0) == [{"start": 3.7, "end": 3.8}]
 
 
 async def test_without_closer_look_the_generator_looks_where_feedback_says(stage: Any) -> None:
@@ -104,6 +129,53 @@ async def test_a_claim_that_the_witness_leaves_out_could_not_be_told(stage: Any)
     assert result["score"] == 8
 
 
+def checked(claims: list[Any], checks: list[Any]) -> Any:
+    """An evaluator with these claims in each caption and these checks in each batch."""
+    return lambda fields, _: {"claims": claims} if fields["task"] == "claims" else {"checks": checks}
+
+
+@pytest.mark.parametrize(
+    ("checks", "verdicts"),
+    [
+        ([{"number": 0, "verdict": "supported"}, {"number": 1, "verdict": "contradicted"}], "+-"),
+        ([{"number": 1, "verdict": "TRUE"}, {"number": 2, "verdict": "Supported."}], "++"),
+        ([{"number": 1, "verdict": "refuted"}, {"number": 2, "verdict": "maybe"}], "-?"),
+        ([{"number": 1, "verdict": "supported", "margin": 7}, {"number": 2, "verdict": "not supported"}], "+?"),
+        ([{"number": 1, "verdict": "supported"}, {"number": 1, "verdict": "contradicted"}], "??"),
+        ([{"number": 1, "verdict": "supported"}, {"number": 9, "verdict": "contradicted"}], "+?"),
+    ],
+)
+async def test_an_odd_check_costs_its_own_claim_and_no_other(stage: Any, checks: list[Any], verdicts: str) -> None:
+    claims = [SEEN, {**SEEN, "text": "A blue square is on the right"}]
+    result = await stage(scripted(evaluator=checked(claims, checks))).ask(critic="claims", max_iterations=1)
+    signs = {"supported": "+", "contradicted": "-", "cannot_tell": "?"}
+    assert "".join(signs[finding["verdict"]] for finding in result["iterations"][0]["claims"]) == verdicts
+
+
+async def test_a_claim_counts_once_and_one_about_another_time_is_not_told(stage: Any) -> None:
+    beyond = {**SEEN, "window": {"start": 50.0, "end": 60.0}}
+    moment = {**SEEN, "text": "A flash is seen", "window": {"start": 1.5, "end": 1.5}}
+    turned = {**SEEN, "text": "A cut is seen", "window": {"start": 1.8, "end": 0.4}}
+    model = scripted(
+        evaluator=checked([SEEN, SEEN, beyond, moment, turned], [{"number": n, "verdict": "supported"} for n in (1, 2)])
+    )
+    result = await stage(model).ask(critic="claims", max_iterations=1)
+    found = result["iterations"][0]["claims"]
+    assert [finding["verdict"] for finding in found] == ["supported", "supported", "supported", "cannot_tell"]
+    assert "(50-60 s) is not in the clip, which has 2.00 s" in found[3]["reason"]
+    assert found[1]["claim"]["window"] == {"start": 1.4, "end": 1.6}
+    assert found[2]["claim"]["window"] == {"start": 0.4, "end": 1.8}
+
+
+async def test_a_model_that_does_not_hear_is_not_told_to_judge_by_the_sound(stage: Any, monkeypatch: Any) -> None:
+    model = scripted(evaluator=critic("supported", "supported", "supported"))
+    at = stage(model)
+    adapter = type(at.desk.adapter("scripted:one"))
+    monkeypatch.setattr(adapter, "missing_modalities", lambda self, media: ["sound"])
+    await at.ask(critic="claims", max_iterations=1, unsupported_modality="evidence")
+    assert all("only" not in fields for fields in asked_of(model, "check"))
+
+
 async def test_a_batch_that_fails_leaves_its_claims_untold_with_a_warning(stage: Any) -> None:
     def deaf(fields: dict[str, Any], _: Any) -> Any:
         if fields["task"] == "claims":
@@ -114,7 +186,8 @@ async def test_a_batch_that_fails_leaves_its_claims_untold_with_a_warning(stage:
 
     result = await stage(scripted(evaluator=deaf)).ask(critic="claims")
     assert [one["verdict"] for one in result["iterations"][0]["claims"]] == ["cannot_tell", "supported"]
-    assert any("1 claims were not checked" in warning and "no ears" in warning for warning in result["warnings"])
+    assert any("not checked" in warning and "failed: 1 (" in warning for warning in result["warnings"])
+    assert any("no ears" in warning for warning in result["warnings"])
 
 
 async def test_two_witnesses_that_contradict_each_other_tell_nothing(stage: Any) -> None:

@@ -74,11 +74,9 @@ async def test_a_target_that_never_answers_fails_by_name(stage: Any) -> None:
         await run(stage(scripted(target=[HANG])), node_seconds=1, compare=False)
 
 
-async def test_a_node_that_hangs_beside_its_model_is_ended_by_langgraph(
-    stage: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_node_that_hangs_beside_its_model_is_ended_too(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     at = stage(scripted())
-    monkeypatch.setattr("graph.compiled._GRACE_SECONDS", -1.5)
+    monkeypatch.setattr("graph.build._GRACE_SECONDS", -1.5)
     monkeypatch.setattr(type(at.desk), "missing_modalities", lambda self, *arguments: ["sound"])
 
     async def hang(self: Any, request: Any) -> Any:

@@ -200,8 +200,10 @@ async def test_a_stopped_run_is_resumed_only_with_the_same_media(stage: Any, med
 async def test_a_caption_of_a_picture_is_scored_against_the_picture(stage: Any, media: Path) -> None:
     desk = stage(scripted()).desk
     picture = desk.store.admit(media / "red.png")
-    offline = make_context({})
-    right, wrong = [
-        await score_caption(picture, [], f"The background is {colour}.", offline, desk) for colour in ("red", "blue")
-    ]
-    assert right["score"] > 7 > wrong["score"]
+    for context in (make_context({}), make_context({"critic": "claims"})):
+        right, wrong = [
+            await score_caption(picture, [], f"The background is {colour}.", context, desk)
+            for colour in ("red", "blue")
+        ]
+        assert right["score"] > 7 > wrong["score"]
+    assert [finding["verdict"] for one in (right, wrong) for finding in one["claims"]] == ["supported", "contradicted"]

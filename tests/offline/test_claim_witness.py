@@ -15,6 +15,7 @@ from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.caption_text import unknown_words
 from aurelia_offline.critic.claim_witness import check_claims, read_claims
+from aurelia_offline.critic.plain_claims import plain_claim
 from aurelia_offline.study import miniature_critic
 from aurelia_offline.world.stage import StageQuestion, question_text
 from benchmarks.offline.claim_wordings import worded_claims
@@ -92,6 +93,50 @@ def test_one_statement_in_other_words(text: str, kinds: list[str]) -> None:
     assert [claim.kind for claim in parse_caption(text).claims] == kinds
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (
+            "A ball of red hops on the left; start 1.2 s, finish 3.4 s.",
+            "a red circle moves on the left from 1.2 s to 3.4 s",
+        ),
+        (
+            "On the left is a red circle. It is never at rest between 1.2 and 3.4 s.",
+            "a red circle moves on the left from 1.2 s to 3.4 s",
+        ),
+        ("The hum came on at 1.2 s and didn't leave off until 3.4 s.", "a tone can be heard from 1.2 s to 3.4 s"),
+        ("Ending at 3.4 s, a white-noise burst had begun at 1.2 s.", "a noise can be heard from 1.2 s to 3.4 s"),
+        ("Right there, with 2.0 seconds gone, a click breaks the silence.", "a click can be heard at 2.0 s"),
+        ("Every other sound is quieter than the second.", "the loudest sound is the 2nd one"),
+        ("The click has to wait until the hiss is over.", "a noise is heard, followed by a click"),
+        ("Sounds and movements are asynchronous, as they never meet.", "the sounds and the movements do not coincide"),
+        ("The film goes on without a single cut.", "there are no cuts"),
+        ("Looking on, I find nothing but silence from 1.2 to 3.4 s.", "it is silent from 1.2 s to 3.4 s"),
+        ("At the outset the field is red.", "the background is red at the start"),
+    ],
+)
+def test_a_claim_in_other_words_is_said_in_plain_ones(text: str, plain: str) -> None:
+    assert plain_claim(text) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The hum pauses from 1.2 to 3.4 seconds.",
+        "The red circle on the left stops moving between 1.2 and 3.4 s.",
+        "The red circle hardly moves on the left from 1.2 to 3.4 s.",
+        "It is quiet before 1.2 s and after 3.4 s.",
+        "A tone stops at 1.2 s.",
+        "A tone at 0.5 s lasts 0.7 s.",
+        "All the others are louder than the second sound.",
+        "The second sound is almost the loudest.",
+        "Most sounds coincide with a movement.",
+    ],
+)
+def test_what_only_looks_like_a_plain_claim_is_left_to_the_clauses(text: str) -> None:
+    assert plain_claim(text) is None
+
+
 def test_orders_in_any_form_name_the_earlier_first() -> None:
     for text in ("Before the click there is a hiss.", "A hiss is succeeded by a click.", "The click follows the hiss."):
         order = [claim for claim in parse_caption(text).claims if claim.kind == "order"]
@@ -126,18 +171,27 @@ def test_the_measuring_arbiter_chooses_the_answer_that_it_measures(duet: Path, s
     assert reply["answer"] == 2
 
 
-def test_the_miniature_is_asked_one_short_question_a_claim() -> None:
+def test_the_miniature_is_asked_a_short_question_a_claim_and_a_second_one_before_it_contradicts() -> None:
     claims = miniature_critic.turn_claims("bell at one, then nothing at two, then drum at nowhere, then reed at four")
     asked: list[str] = []
 
     def ask(question: StageQuestion) -> str:
         asked.append(question_text(question))
-        return {"At which spot is the bell?": "one", "At which spot is the reed?": "two"}.get(asked[-1], "drum")
+        said = {
+            "At which spot is the bell?": "one",
+            "At which spot is the reed?": "two",
+            "How many instruments sound before the reed?": "3",
+        }
+        return said.get(asked[-1], "drum")
 
     verdicts = [miniature_critic.ask_about_claim(claim, ask)["verdict"] for claim in claims]
-    assert asked[:2] == ["Which instrument is the first instrument?", "At which spot is the bell?"]
+    assert asked[:3] == [
+        "Which instrument is the first instrument?",
+        "How many instruments sound before the bell?",
+        "At which spot is the bell?",
+    ]
     assert verdicts == [
-        "contradicted", "supported", "contradicted", "supported", "contradicted", "contradicted", "contradicted",
+        "contradicted", "supported", "contradicted", "supported", "contradicted", "cannot_tell", "contradicted",
     ]  # fmt: skip
     assert score_verdicts(verdicts) == 2
 

@@ -57,6 +57,11 @@ def test_the_table_is_measured(seen: Observation) -> None:
     assert max(abs(a.level - b.level) for a, b in zip(true, measured, strict=True)) < 1.0
 
 
+def test_a_soft_flute_is_one_though_noise_raises_its_brightness(seen: Observation) -> None:
+    noisy = [replace(sound, brightness=sound.brightness + 500.0) for sound in seen.sounds]
+    assert cells(replace(seen, sounds=tuple(noisy))) == cells(seen)
+
+
 def test_a_clip_of_another_length_is_none_of_the_stage(seen: Observation) -> None:
     assert measure_table(replace(seen, duration=10.0)) is None
     assert read_stage_question("What is odd in this clip?", replace(seen, duration=10.0)) is None

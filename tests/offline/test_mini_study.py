@@ -69,3 +69,11 @@ async def test_recovery_tells_noticed_from_mended(tmp_path: Path) -> None:
     assert found["caption only", "a missed event"][2] == never
     assert found["tools", "a wrong source"][0] == "1"
     assert (tmp_path / "recovery.md").read_text(encoding="utf-8") == text
+
+
+async def test_a_first_look_that_is_wrong_without_the_planted_error_does_not_count(tmp_path: Path) -> None:
+    # The whole-clip look at this clip misplaces a shape.
+    text = await run_recovery(StudySettings(tmp_path, 1, "offline:measure", first=500_202), ["caption only"])
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    counts = {row[1].split(":")[0]: row[2] for row in rows[1:]}
+    assert (counts["a wrong place"], counts["a wrong order"]) == ("0", "1")

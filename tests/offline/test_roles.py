@@ -198,6 +198,23 @@ def test_feedback_sends_an_open_question_where_its_answer_lies() -> None:
     assert advice["windows"] == [{"start": 0.0, "end": 2.5}]
 
 
+def test_feedback_tells_a_contradiction_that_names_no_time() -> None:
+    claim = {"text": "8 sounds are heard", "kind": "sound_count", "modality": "audio", "window": None}
+    finding = {"claim": claim, "verdict": "contradicted", "window": None, "witness": "x", "margin": -1.0, "reason": ""}
+    fields = {"duration": 9.0, "samples": 48000, "looks": [[]], "claims": [finding], "critique": "There are nine."}
+    advice = advise(fields)
+    assert advice["windows"] == [{"start": 0.0, "end": 3.0}]
+    assert "names no time" in advice["feedback"] and "There are nine." in advice["feedback"]
+
+
+def test_an_answer_that_names_something_unknown_leaves_no_question_open() -> None:
+    step = {"step": "x", "justification": "A tone from 0.0 s to 2.5 s.", "answer": "unknown at the left, then a bell"}
+    reasoning = {"steps": [{**step, "modality": "audio"}], "answer": step["answer"]}
+    doubts = [{"start": 3.0, "end": 4.0}]
+    advice = advise({"duration": 5.0, "samples": 48000, "doubts": doubts, "reasoning": reasoning})
+    assert advice["windows"] == [{"start": 2.9, "end": 4.1}]
+
+
 def quiet(duration: float = 6.0, sounds: tuple[DetectedSound, ...] = ()) -> Observation:
     whole = ((0.0, duration),)
     silences = () if sounds else whole

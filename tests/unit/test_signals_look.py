@@ -176,6 +176,16 @@ def test_two_notes_that_meet_at_an_edge_stay_two() -> None:
     assert [s.pitch for s in merge_observations([left, right]).sounds] == [440, 660]
 
 
+def test_two_strikes_of_one_pitch_stay_two_where_a_look_at_both_sides_of_an_edge_heard_the_second_begin() -> None:
+    coarse = observation(sounds=(sound(4.4, 4.7), sound(4.7, 5.0), sound(5.0, 5.3)))
+    fine = {"video_spans": ((4.0, 5.02),), "audio_spans": ((4.0, 5.02),), "sample_rate": 16000}
+    fine_look = observation(**fine, sounds=(sound(4.4, 4.7), sound(4.7, 4.99)))
+    starts = [one.start for one in merge_observations([coarse, fine_look]).sounds]
+    assert starts == pytest.approx([4.4, 4.7, 5.02])
+    deaf = observation(sounds=(sound(4.4, 4.7), sound(4.7, 5.3)))
+    assert [one.start for one in merge_observations([deaf, fine_look]).sounds] == pytest.approx([4.4, 4.7])
+
+
 def test_a_cut_that_only_the_coarse_look_could_see_stays() -> None:
     coarse = observation(cuts=(5.0,), frame_gap=1.0)
     fine = observation(video_spans=((4.9, 7.0),), audio_spans=(), frame_gap=0.1)
