@@ -14,7 +14,10 @@ SoundClass = Literal["tone", "noise", "click"]
 MAX_MOTION_GAP = 2.5
 """Spacing of frames, seconds, above which their differences show neither motions nor cuts: what lies between is not
 known, and a picture that changed once is not a picture that moves."""
+LEVEL_SECONDS = 0.1
+"""Length of the parts of a sound whose levels are measured."""
 _LOW_HZ = 250.0
+_SEAM_SECONDS, _RINGING_DECIBELS = 0.05, 3.0
 _HALF_TONAL = 0.6
 """Tonality above which an unpitched sound is neither clearly noise nor a click."""
 
@@ -62,6 +65,15 @@ class DetectedSound:
         return self.sound_class
 
 
+def rings_on(earlier: DetectedSound, later: DetectedSound) -> bool:
+    """Whether a sound follows another without a pause as its ringing does, or as a part of one unpitched sound."""
+    if later.start - earlier.end >= _SEAM_SECONDS or later.end <= earlier.end:
+        return False
+    softer = later.level < earlier.level - _RINGING_DECIBELS
+    shortest = min(earlier.end - earlier.start, later.end - later.start)
+    return softer or shortest < _SEAM_SECONDS or (later.pitch is None and earlier.pitch is None)
+
+
 @dataclass(frozen=True, slots=True)
 class Motion:
     """A motion at one position during one period.
@@ -94,10 +106,17 @@ class ColourShare:
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """A steady beat: beats per minute, and the strength 0..1 (regularity of the onsets)."""
+    """A steady beat.
+
+    Attributes:
+        bpm: beats per minute.
+        strength: regularity of the onsets, 0..1.
+        alike: whether nearly all onsets are beats, and equally loud; else the beat may be half or twice as fast.
+    """
 
     bpm: float
     strength: float
+    alike: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +125,16 @@ class AudiovisualSync:
 
     lag: float
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class SideChanges:
+    """How much each half of the picture changes, levels of 255 a block and quarter of a second."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +152,12 @@ class Observation:
         still: whether the picture is a still picture, in which no movement can be measured.
         pictures: number of videos and still pictures of the question; the first one is measured.
         fades_to_black, fades_from_black: the spans of fades, seconds.
+        levels: level of each `LEVEL_SECONDS` of the whole sound, dBFS; () unless all of it was heard.
+        slow_changes: when the picture keeps changing from one second to the next, seconds.
+        side_changes: how much each half of the picture changes; None unless every frame was looked at.
+        sudden_changes: when much of the picture changes at once, and no cut was found, seconds.
+        black_spans: when the picture turns black and stays so, seconds.
+        lights_up: whether a part of the picture becomes bright at once, as fireworks do.
     """
 
     duration: float
@@ -144,6 +179,12 @@ class Observation:
     pictures: int = 1
     fades_to_black: tuple[Span, ...] = ()
     fades_from_black: tuple[Span, ...] = ()
+    levels: tuple[float, ...] = ()
+    slow_changes: tuple[Span, ...] = ()
+    side_changes: SideChanges | None = None
+    sudden_changes: tuple[float, ...] = ()
+    black_spans: tuple[Span, ...] = ()
+    lights_up: bool = False
 
 
 _BROAD_EXTENT = 0.08

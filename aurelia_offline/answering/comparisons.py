@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from itertools import combinations
-from math import log10
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import Modality
+from aurelia_offline.answering.clip_answers import unsure_tempo
 from aurelia_offline.answering.finding import (
     MeasuredAnswer,
     domain_modality,
@@ -19,7 +19,6 @@ from aurelia_offline.answering.readout import answer_count, answer_property, lim
 from aurelia_offline.answering.selection import (
     MeasuredEvent,
     event_property,
-    is_continuous,
     is_tied,
     list_events,
     pick_text,
@@ -31,9 +30,6 @@ from aurelia_offline.questions.query import Ask, Pick, Query
 _SHARED_SECONDS = 0.06
 """Two events that share less time follow each other, as far as can be measured."""
 _MAX_TOLD = 6
-_PASSING_SECONDS = 0.3
-_EQUAL_DECIBELS = 3.0
-_FLOOR = 1e-10
 _ASK_OF_PROPERTY: dict[str, Ask] = {"length": "length", "pitch": "pitch", "level": "level", "start": "when"}
 
 
@@ -64,24 +60,6 @@ def _pick_property(pick: Pick, prop: str, seen: Observation) -> float | None:
     return sum(measured) / len(measured)
 
 
-def _compare_halves(query: Query, up: bool, seen: Observation) -> MeasuredAnswer:
-    """Whether one half of the clip is louder, by the energy of its sounds; unknown if a sound lasts through both."""
-    middle = seen.duration / 2
-    through = any(min(middle - sound.start, sound.end - middle) > _PASSING_SECONDS for sound in seen.sounds)
-    if through or is_continuous("sound", seen) or not seen.sounds:
-        return unknown_finding("sound goes on through both halves or is not heard; they are not compared", "audio")
-    energy = [
-        sum(10 ** (sound.level / 10) * max(0.0, min(sound.end, high) - max(sound.start, low)) for sound in seen.sounds)
-        for low, high in ((0.0, middle), (middle, seen.duration))
-    ]
-    first, second = (10 * log10(each + _FLOOR) for each in energy)
-    cue = f"the energy of the sounds is {first:.0f} dB in the first half and {second:.0f} dB in the second"
-    if abs(first - second) < _EQUAL_DECIBELS:
-        return unknown_finding(f"both halves are about equally loud: {cue}", "audio")
-    asked, compared = (first, second) if query.pick.span == (0.0, 0.5) else (second, first)
-    return yes_no_finding(((asked > compared) == up) != query.negated, cue, "audio")
-
-
 def answer_compare(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether the first exceeds the second in a property ("level+": is louder); "together" asks for overlap."""
     if query.prop == "overlap":
@@ -89,7 +67,7 @@ def answer_compare(query: Query, seen: Observation) -> MeasuredAnswer:
     prop, up = (query.prop or "level+")[:-1], (query.prop or "").endswith("+")
     other = query.other or Pick()
     if prop == "level" and query.pick.half and other.half:
-        return _compare_halves(query, up, seen)
+        return unknown_finding("not all of the sound was heard, or there is none", "audio")
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(other, seen)
     if first is None or second is None:
@@ -132,7 +110,7 @@ def answer_choose(query: Query, seen: Observation) -> MeasuredAnswer:
         return unknown_finding("this could not be measured of both", _modality(query))
     cue = "; ".join(event_words(event, seen) for event, _ in firsts if event is not None)
     if is_tied(a, b, prop) or a == b:
-        return unknown_finding(f"{cue}: the difference is too small to measure", _modality(query))
+        return unknown_finding(f"{cue or 'nothing fits'}: the difference is too small to measure", _modality(query))
     winner = parties[1]
     if (a > b) == up:
         winner = parties[0]
@@ -195,12 +173,9 @@ def answer_bound(query: Query, seen: Observation) -> MeasuredAnswer:
         number: float | None = seen.duration
         found = MeasuredAnswer((), "", f"the clip lasts {seen.duration:.1f} s")
     elif prop == "tempo":
-        number = None
-        if seen.tempo:
-            number = seen.tempo.bpm
-        found = MeasuredAnswer(
-            (), "", f"the beat is about {number:.0f} a minute" if number else "no steady beat", "audio"
-        )
+        unsure = unsure_tempo(seen)
+        number = seen.tempo.bpm if seen.tempo and not unsure else None
+        found = MeasuredAnswer((), "", unsure or f"the beat is about {number:.0f} a minute", "audio")
     elif prop == "count":
         found = answer_count(query, seen)
         number = None

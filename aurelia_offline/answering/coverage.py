@@ -5,6 +5,8 @@ else a question about sound is open, and the finding names the windows to listen
 except in a long clip: there a question about motion, cuts and flashes is open.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Observation
@@ -18,26 +20,30 @@ _PICTURE_ASKS = {"sync", "lag", "still"}
 _PICTURE_DOMAINS = {"motion", "cut", "flash", "fade", "fade_out", "fade_in", "any"}
 _FINE_FRAME_GAP = 0.25
 _PAD_SECONDS = 0.25
+_WHOLE_BAND = 12_000
+"""Samples a second from which a look hears as much as the whole clip does."""
 _MAX_NAMED = 4
 
 
-def cover_clip(seen: Observation, whole: WholeClip | None) -> Observation:
+def cover_clip(seen: Observation, whole: WholeClip | None, pieces: Sequence[Observation] = ()) -> Observation:
     """A look with the picture of the whole clip and, if it missed no sound, with its sound."""
     if whole is None:
         return seen
-    covered = whole.with_picture(seen)
-    if not covered.has_audio or _missed_sounds(seen, whole):
+    covered = replace(whole.with_picture(seen), levels=whole.observation.levels)
+    if not covered.has_audio or _missed_sounds(seen, whole, pieces):
         return covered
     return whole.with_sound(covered)
 
 
-def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> MeasuredAnswer | None:
+def find_uncovered(
+    query: Query, seen: Observation, whole: WholeClip | None, pieces: Sequence[Observation] = ()
+) -> MeasuredAnswer | None:
     """Why a look may not answer a query: it missed something that the answer may depend on. None if it did not."""
     if whole is None:
         return None
     domains = _domains(query)
     if seen.has_audio and (query.ask in _SOUND_ASKS or domains & {"sound", "silence", "any"}):
-        missed = _missed_sounds(seen, whole)
+        missed = _missed_sounds(seen, whole, pieces)
         if missed:
             last = _sound_end(whole)
             spans = [(max(0.0, sound.start - _PAD_SECONDS), min(last, sound.end + _PAD_SECONDS)) for sound in missed]
@@ -59,11 +65,19 @@ def _sound_end(whole: WholeClip) -> float:
     return max(whole.observation.duration, *(end for _, end in whole.observation.audio_spans), 0.0)
 
 
-def _missed_sounds(seen: Observation, whole: WholeClip) -> tuple[DetectedSound, ...]:
-    """The sounds that a look missed; none of a continuous sound, which has no parts that could be missed."""
+def _missed_sounds(
+    seen: Observation, whole: WholeClip, pieces: Sequence[Observation] = ()
+) -> tuple[DetectedSound, ...]:
+    """The sounds that the looks missed, and that none of them listened to closely.
+
+    A continuous sound has no parts that could be missed. A look with the whole band has heard what is in its windows;
+    alone, it may divide it into other sounds than the whole clip does.
+    """
     if is_continuous("sound", whole.observation):
         return ()
-    return whole.missed_sounds(seen)
+    closely = [span for piece in pieces if piece.sample_rate >= _WHOLE_BAND for span in piece.audio_spans]
+    missed = whole.missed_sounds(seen)
+    return tuple(one for one in missed if not any(start <= one.start and one.end <= end for start, end in closely))
 
 
 def _domains(query: Query) -> set[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import inf, isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
+from aurelia_core.signals.spans import join_spans
 from aurelia_offline.answering.finding import (
     WIDE_EXTENT,
     MeasuredAnswer,
@@ -15,14 +16,19 @@ from aurelia_offline.answering.finding import (
     position_words,
     seconds_text,
     sound_name,
+    span_text,
     unknown_finding,
     yes_no_finding,
 )
 from aurelia_offline.answering.selection import (
+    RUN_TOGETHER,
     MeasuredEvent,
+    Selection,
+    asked_seconds,
     is_continuous,
     list_events,
     pick_text,
+    run_together,
     select_events,
     span_seconds,
     time_slack,
@@ -33,8 +39,11 @@ from aurelia_offline.questions.query import Pick, Query
 _LOW_HZ, _HIGH_HZ = 250.0, 1000.0
 _NEARLY_ALL = 0.9
 _MAX_TOLD = 6
-_LONG_SECONDS = 2.0
-"""A loudest sound that lasts longer has a loudest moment of its own, which is not measured."""
+_EDGE_SECONDS = 0.25
+_LEAST_CHANGE = 0.05
+"""Levels of 255 by which a side changes on average, from which something may move there."""
+_SURE_SECONDS = 2.0
+"""Seconds for which a picture must keep changing slowly before movement is stated."""
 
 
 def find_obstacle(query: Query, seen: Observation) -> str:
@@ -63,9 +72,69 @@ def limits_text(domain: str, seen: Observation) -> str:
     return ""
 
 
+def _slow_changes(pick: Pick, seen: Observation) -> tuple[tuple[float, float], ...]:
+    """The slow changes of the picture in the described time, which may be what is called a movement; seconds."""
+    if pick.domain not in {"motion", "any"}:
+        return ()
+    low, high = asked_seconds(pick, seen)
+    return tuple((start, end) for start, end in seen.slow_changes if start <= high and end >= low)
+
+
+def _slowly_moving(query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """The finding if no movement was found, and the picture changes slowly; None if it does not.
+
+    A picture that keeps changing for seconds shows movement; which thing moves, and where, is not known.
+    """
+    slow = _slow_changes(query.pick, seen)
+    if not slow:
+        return None
+    told = join_words([span_text(*span) for span in slow[:_MAX_TOLD]])
+    plain = query.ask == "exists" and not (query.pick.colour or query.pick.place or query.pick.outline)
+    in_time = query.pick.relation is None or query.pick.span is not None and query.pick.relation != "apart"
+    lasting = sum(end - start for start, end in slow) >= _SURE_SECONDS
+    if plain and in_time and lasting and not query.pick.singles_out:
+        return yes_no_finding(not query.negated, f"the picture changes slowly {told}", "visual")
+    return unknown_finding(f"the picture changes slowly {told}, and what moves there is not clear", "visual")
+
+
+def _moves_beside(query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """The finding about a side on which no movement has its middle, and which changes; None if it does not change."""
+    sides = seen.side_changes
+    named = [side for side in (query.pick.place or "").split() if side != "centre"]
+    if query.pick.domain != "motion" or sides is None or not query.pick.place or query.pick.colour:
+        return None
+    if all(getattr(sides, side) >= _LEAST_CHANGE for side in named) and seen.motions:
+        return unknown_finding(
+            f"what moves there has its middle elsewhere, and the {query.pick.place} changes", "visual"
+        )
+    return None
+
+
+def _doubtful_change(query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """The finding about a cut, flash or fade that is not measured as one, and may be one; None if there is none."""
+    pick = query.pick
+    low, high = asked_seconds(pick, seen)
+    if pick.domain == "flash" and seen.lights_up:
+        return unknown_finding(
+            "parts of the picture become bright at once; whether this is a flash is not clear", "visual"
+        )
+    if pick.domain == "fade_out" and (black := [one for one in seen.black_spans if one[1] >= low - _EDGE_SECONDS]):
+        told = f"the picture is black {span_text(*black[-1])}"
+        if "fade" not in pick.words and query.ask == "exists":
+            return yes_no_finding(not query.negated, told, "visual")
+        return unknown_finding(f"{told}; whether it fades to it is not clear", "visual")
+    sudden = [time for time in seen.sudden_changes if low - _EDGE_SECONDS <= time <= high + _EDGE_SECONDS]
+    if pick.domain == "cut" and sudden:
+        told = join_words([seconds_text(time) for time in sudden[:_MAX_TOLD]])
+        return unknown_finding(f"much of the picture changes at {told}; whether this is a cut is not clear", "visual")
+    return None
+
+
 def _nothing_found(query: Query, seen: Observation) -> MeasuredAnswer:
     """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
+    if doubtful := _slowly_moving(query, seen) or _doubtful_change(query, seen):
+        return doubtful
     if pick.domain == "any" and pick.span is not None and (seen.cuts or seen.flashes):
         return unknown_finding(
             "no sound or movement fits, and whether a cut or a flash is meant is not clear", "visual"
@@ -98,6 +167,12 @@ def answer_count(query: Query, seen: Observation) -> MeasuredAnswer:
             "sound goes on without a pause; what single sounds it consists of cannot be counted", "audio"
         )
     found = chosen.events
+    if not found and (slow := _slowly_moving(query, seen)):
+        return slow
+    if doubtful := _doubtful_change(query, seen):
+        return doubtful
+    if run_together([event.source for event in found if isinstance(event.source, DetectedSound)]):
+        return unknown_finding(RUN_TOGETHER, "audio")
     number = len(found)
     if pick.distinct:
         number = _count_different(found)
@@ -208,10 +283,6 @@ def _with_ongoing(found: tuple[MeasuredEvent, ...], query: Query, seen: Observat
 def _unclear_times(events: tuple[MeasuredEvent, ...], query: Query, seen: Observation) -> MeasuredAnswer | None:
     """Why a start, an end or a length of these events cannot be told; None if it can."""
     pick = query.pick
-    first = events[0]
-    if query.ask == "when" and (pick.rank or "").startswith("level") and first.end - first.start > _LONG_SECONDS:
-        span = f"from {seconds_text(first.start)} to {seconds_text(first.end)}"
-        return unknown_finding(f"it lasts {span}; its loudest moment is not measured", "audio")
     if query.ask in {"length", "end"} and pick.domain == "sound" and is_continuous("sound", seen):
         cue = f"{join_words([event_words(event, seen) for event in events[:4]])}: sound goes on without a pause"
         return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
@@ -237,12 +308,15 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(pick.domain))
     events = _with_ongoing(chosen.events, query, seen)
+    if pick.domain == "cut" and pick.nth is not None and (doubtful := _doubtful_change(query, seen)):
+        return doubtful
     if not events:
         return _nothing_found(query, seen)
     if unclear := _unclear_times(events, query, seen):
         return unclear
-    if query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out:
-        return _silence_answer(query, _notable(events), seen)
+    silence = query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out
+    if silence or query.prop == "total":
+        return _answer_together(query, _notable(events) if silence else events, seen)
     found = _pick_clearest(events, query, seen)
     if query.ask == "end" and pick.domain == "sound" and not pick.relation:
         # "When does the sound stop?" asks about the last of several sounds.
@@ -275,13 +349,16 @@ def _notable(silences: tuple[MeasuredEvent, ...]) -> tuple[MeasuredEvent, ...]:
     return long or silences
 
 
-def _silence_answer(query: Query, silences: tuple[MeasuredEvent, ...], seen: Observation) -> MeasuredAnswer:
-    """When it is silent, from when to when; or how long altogether."""
-    listed = join_words([event_words(event, seen) for event in silences[:8]])
+def _answer_together(query: Query, events: tuple[MeasuredEvent, ...], seen: Observation) -> MeasuredAnswer:
+    """When the events are, from when to when; or how long altogether, what overlaps once."""
+    listed, modality = (
+        join_words([event_words(event, seen) for event in events[:8]]),
+        domain_modality(query.pick.domain),
+    )
     if query.ask == "when":
-        return MeasuredAnswer((Value("seconds", silences[0].start),), listed, listed, "audio")
-    total = sum(event.end - event.start for event in silences)
-    return MeasuredAnswer((Value("seconds", total),), seconds_text(total), listed, "audio")
+        return MeasuredAnswer((Value("seconds", events[0].start),), listed, listed, modality)
+    total = sum(end - start for start, end in join_spans((event.start, event.end) for event in events))
+    return MeasuredAnswer((Value("seconds", total),), seconds_text(total), listed, modality)
 
 
 def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:
@@ -328,15 +405,29 @@ def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     if query.other is not None:
         return _answer_any_of(query, seen)
     chosen = select_events(query.pick, seen)
+    if query.prop == "alone":
+        chosen = _select_in_span(query.pick, seen)
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
     found = chosen.events or _find_ongoing(query.pick, seen)
+    doubts = (_slowly_moving, _doubtful_change, _moves_beside)
+    if not found and (doubtful := next((one for doubt in doubts if (one := doubt(query, seen))), None)):
+        return doubtful
     if query.pick.domain == "silence" and not seen.has_audio:
         return yes_no_finding(not query.negated, "the clip has no sound track", "audio")
     there = bool(found) != query.negated
     cue = join_words([event_words(event, seen) for event in found[:6]])
     cue = cue or f"{pick_text(query.pick)} was not found"
     return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
+
+
+def _select_in_span(pick: Pick, seen: Observation) -> Selection:
+    """The event that a description singles out among all of the clip, if it lies in the described time."""
+    chosen = select_events(pick, seen, alone=True)
+    if chosen.problem or not chosen.events:
+        return Selection((), chosen.problem or f"{pick_text(pick)} was not found")
+    there = select_events(replace(pick, nth=None, rank=None), seen).events
+    return Selection(tuple(event for event in chosen.events if event in there))
 
 
 def _answer_any_of(query: Query, seen: Observation) -> MeasuredAnswer:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
-from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position, rings_on
 from aurelia_offline.questions.query import Pick, span_in_seconds
 
 _TIE_WIDTHS = {"level": 1.0, "length": 0.05, "start": 0.02, "extent": 0.005}
@@ -16,6 +17,7 @@ _END_SHARE = 0.15
 """Share of a clip that is its start or its end."""
 _Span = tuple[float, float]
 _SOUND_SLACK_SECONDS = 0.06
+RUN_TOGETHER = "sounds ring into each other; where one ends and the next one starts is not clear"
 _CLICK_SECONDS = 0.15
 """A sound below this length may be called a click, whatever its pitch."""
 _THROUGHOUT_SLACK = 0.15
@@ -80,6 +82,11 @@ def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -
     within = [pair for pair in sounds if pair[1] > span[0] and pair[0] < span[1]]
     length = span[1] - span[0]
     return length >= 2.0 and len(within) > 1 and _covered_seconds(within) > _ALMOST_ALL * length
+
+
+def run_together(sounds: Sequence[DetectedSound]) -> bool:
+    """Whether sounds ring into each other, so that their number is not clear."""
+    return any(rings_on(earlier, later) for earlier, later in pairwise(sounds))
 
 
 def _covered_seconds(spans: list[_Span]) -> float:
@@ -184,6 +191,16 @@ def span_seconds(pick: Pick, duration: float) -> tuple[float, float] | None:
     return None if pick.span is None else span_in_seconds(pick.span, pick.half, duration)
 
 
+def asked_seconds(pick: Pick, seen: Observation) -> tuple[float, float]:
+    """The seconds that a description names; all of the clip if it names none."""
+    low, high = span_seconds(pick, seen.duration) or (0.0, seen.duration)
+    if pick.span is not None and pick.relation in {"after", "right_after"}:
+        return high, seen.duration
+    if pick.span is not None and pick.relation in {"before", "right_before"}:
+        return 0.0, low
+    return low, high
+
+
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
     """The events in the described relation to a time span or to other events."""
     span = span_seconds(pick, seen.duration)
@@ -281,6 +298,9 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
             return ranked
         found = ranked.events
     if pick.nth is not None and pick.rank is None:
+        counted = found[: pick.nth] if pick.nth > 0 else found[pick.nth - 1 :]
+        if run_together([event.source for event in counted if isinstance(event.source, DetectedSound)]):
+            return Selection((), RUN_TOGETHER)
         found = _select_nth(found, pick.nth)
     return Selection(found)
 

@@ -1,11 +1,13 @@
 """Answers questions about speech and about text on the picture from witnesses, if their packages are installed."""
 
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.types import Modality, Span
 from aurelia_core.witnesses.base import ClipView, inside
-from aurelia_core.witnesses.voice import VoiceWitness, clip_speech
+from aurelia_core.witnesses.voice import VoiceWitness, clip_voices
 from aurelia_core.witnesses.written import TextLine, WrittenWitness, read_clip, similarity
 from aurelia_offline.answering.finding import (
     MeasuredAnswer,
@@ -16,10 +18,11 @@ from aurelia_offline.answering.finding import (
     yes_no_finding,
 )
 from aurelia_offline.questions.choices import Value, choose_answer
-from aurelia_offline.questions.witnessed import WitnessedQuestion
+from aurelia_offline.questions.witnessed import WitnessedAsk, WitnessedQuestion
 
 _ALIKE = 0.9
 _MAX_LINES = 8
+_CLEAR_SCORE, _SAME_TEXT = 0.96, 0.7
 
 
 class Witnessed(NamedTuple):
@@ -59,10 +62,25 @@ def _answer_speech(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswe
         return unknown_finding(f"voices are not told from other sounds here: this needs {join_words(lacks)}", "audio")
     if not view.has_audio:
         return _absent(question, "the clip has no sound track")
-    spans = inside(clip_speech(view), question.window(view.duration))
+    spans, doubtful = (inside(part, question.window(view.duration)) for part in clip_voices(view))
+    if doubtful and (not spans or _changes_times(question.ask, spans, doubtful)):
+        told = join_words([span_text(*span) for span in doubtful[:_MAX_LINES]])
+        return unknown_finding(f"whether the sound {told} is a voice is not clear", "audio")
     if not spans:
         return _absent(question, "no voice is heard")
     return _about_spans(question, spans, f"a voice is heard {join_words([span_text(*span) for span in spans[:8]])}")
+
+
+def _changes_times(ask: WitnessedAsk, spans: list[Span], doubtful: list[Span]) -> bool:
+    """Whether the asked time would be another one if the doubtful spans counted."""
+    match ask:
+        case "when":
+            return min(doubtful) < min(spans)
+        case "end":
+            return max(end for _, end in doubtful) > max(end for _, end in spans)
+        case "length":
+            return True
+    return False
 
 
 def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> MeasuredAnswer:
@@ -114,18 +132,56 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
     shown = join_words([f'"{line.text}"' for line in lines[:_MAX_LINES]]) or "no text"
     cue = f"{shown} was read; letters smaller than a 25th of the picture's height may be missed"
     if question.quoted:
-        lines = [line for line in lines if similarity(question.quoted, line.text) >= _ALIKE]
+        alike = [line for line in lines if similarity(question.quoted, line.text) >= _ALIKE]
+        lines = [line for line in alike if similarity(question.quoted, line.text) == 1.0]
+        if alike and not lines:
+            return unknown_finding(f'"{alike[0].text}" was read, which may be another word', "visual")
     if not lines:
         if not reading.complete:
             return unknown_finding(f"{cue}; not every picture was read", "visual")
+        if reading.hinted:
+            return unknown_finding("something like letters is too small or too dim to read", "visual")
         return _absent(question, cue)
+    if question.titled and _is_unclear_title(question, lines):
+        return unknown_finding(f"which of the texts is the title is not clear: {cue}", "visual")
     if question.ask == "what":
-        texts = list(dict.fromkeys(line.text for line in lines[:_MAX_LINES]))
-        told = join_words(texts)
-        if not reading.complete:
-            told = f"{told} (not every picture was read; there may be more)"
-        return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")
+        return _tell_text(lines, cue, reading.complete)
     return _about_spans(question, [(line.start, line.end) for line in lines], cue)
+
+
+def _is_unclear_title(question: WitnessedQuestion, lines: Sequence[TextLine]) -> bool:
+    """Whether the times of a title are asked, and several texts are shown at different times."""
+    timed = question.ask in {"when", "end", "length"} and not question.quoted
+    return timed and len({line.start for line in lines}) > 1
+
+
+def _tell_text(lines: Sequence[TextLine], cue: str, complete: bool) -> MeasuredAnswer:
+    """What was read, and that there is or may be more."""
+    every = _sure_texts(lines)
+    if not every:
+        return unknown_finding(f"letters are seen, and what they say is not sure: {cue}", "visual")
+    texts = every[:_MAX_LINES]
+    told = join_words(texts) + (f" and {len(every) - _MAX_LINES} more" if len(every) > _MAX_LINES else "")
+    if not complete:
+        told = f"{told} (not every picture was read; there may be more)"
+    return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")
+
+
+def _sure_texts(lines: Sequence[TextLine]) -> list[str]:
+    """The texts that were read twice or clearly, in order of time; of several readings of one text the best."""
+    best: list[TextLine] = []
+    for line in sorted(lines, key=lambda line: (-line.readings, -line.score)):
+        sure = line.readings > 1 or line.score >= _CLEAR_SCORE
+        if sure and not any(_is_reading_of(line.text, known.text) for known in best):
+            best.append(line)
+    return [line.text for line in sorted(best, key=lambda line: (line.start, round(line.y, 1), line.x))]
+
+
+def _is_reading_of(text: str, known: str) -> bool:
+    """Whether a text may be another reading of a known one, or a part of it; other digits are another text."""
+    if re.findall(r"\d+", text) != re.findall(r"\d+", known):
+        return similarity(text, known) == 1.0
+    return max(similarity(text, known), similarity(known, text)) >= _SAME_TEXT
 
 
 def _stands_at(line: TextLine, place: str) -> bool:

@@ -8,6 +8,8 @@ from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick, Query
 from aurelia_offline.questions.whole_clip import all_items, asks_yes_no, has_item
 
+_AMOUNTS = {"more": "+", "more than": "+", "most": "+", "the most": "+", "less": "-", "less than": "-", "least": "-"}
+
 
 def read_neighbour(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "after which sound does the flash occur": the neighbour of an event."""
@@ -66,6 +68,29 @@ def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         if split_words & {"before", "after", "during", "right_before", "right_after"} and second.domain != "any":
             return Query("order", first, second)
     return None
+
+
+def read_side(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+    """Reads "Which side moves more?" and "Is there more movement on the left?": the amount of motion, not a number."""
+    del kinds, tracks
+    named = [item.pick for item in cut.main if item.kind in {"np", "bare"}]
+    amount = next((one for one in cut.main if one.text in _AMOUNTS), None)
+    places = [pick.place for pick in named if pick.place]
+    moving = has_item(cut.main, "np", "motion") or has_item(cut.main, "verb", "move", "happen")
+    plain = not (cut.relations or any(pick.colour or pick.voice or pick.nth for pick in named))
+    if amount is None or not (moving and plain) or any(item.kind in {"half", "number", "sync"} for item in cut.main):
+        return None
+    if not places and has_item(cut.main, "wh", "where") and "side" in " ".join(item.text for item in cut.main):
+        places = ["left", "right"]
+    if len(places) not in {1, 2} or set(places) - {"left", "right"} and set(places) - {"top", "bottom"}:
+        return None
+    asked = asks_yes_no(cut) and not has_item(cut.main, "conj", "or")
+    if len(places) == 1 and not asked:
+        return None
+    sides = [Pick(domain="motion", place=place, words=f"the {place}") for place in places]
+    prop = f"amount{_AMOUNTS[amount.text]}"
+    denied = has_item(cut.main, "neg")
+    return Query("compare" if asked else "choose", sides[0], sides[-1], prop=prop, yes_no=asked, negated=denied)
 
 
 def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:

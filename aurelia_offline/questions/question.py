@@ -10,9 +10,10 @@ from aurelia_offline.questions.clauses import Clauses
 from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noise_as_voice
 from aurelia_offline.questions.lexicon import tokenize
-from aurelia_offline.questions.pairs import read_either, read_gap, read_neighbour, read_order, read_relative
+from aurelia_offline.questions.pairs import read_either, read_gap, read_neighbour, read_order, read_relative, read_side
 from aurelia_offline.questions.query import Ask, Pick, Query
 from aurelia_offline.questions.residue import left_out, only_subject
+from aurelia_offline.questions.seconds import plain_seconds
 from aurelia_offline.questions.whole_clip import (
     all_items,
     asks_yes_no,
@@ -23,24 +24,30 @@ from aurelia_offline.questions.whole_clip import (
     read_trend,
     read_whole_clip,
 )
-from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, read_yes_no
+from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, halves_of_sound, read_yes_no
 
-_LIMIT = (
-    "the offline profile measures sounds and moving colours; it names no objects or places of the real world and "
-    "understands no speech, people, feelings or intentions; use a profile with a model"
+_MEASURED = (
+    "only sounds, movement, colours, cuts, voices and written text are measured here; use a profile with a model"
 )
+_NOT_TOLD = {
+    "speech": "what is said, and by whom, is not understood; ask whether or when somebody speaks",
+    "people": "people are not recognized",
+    "animals": "animals are not recognized",
+    "instruments": "instruments and music are not recognized",
+    "emotions": "feelings are not recognized",
+    "materials": "materials are not recognized",
+    "intentions": "reasons are not understood",
+    "places": "places are not recognized",
+    "objects": "things are not recognized",
+    "text": "of text only its words and times are read",
+}
+"""Why a question with a word of each list of the section `world` is not answered."""
 _NO_SIDES = "from which side a sound is heard is not measured; ask where something moves while it is heard"
 _NO_COLOURS = "a sound has no colour; ask what colour moves while it is heard"
 _NO_OUTLINES = "outlines are not measured, only the colour, place and time of what moves"
+_NO_DEEDS = "what is done to something is not recognized"
+_DONE_TO = re.compile(r"\b(?:is|are|was|were|gets?) being (?!heard|shown|seen|moved|played)\w+", re.IGNORECASE)
 _NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
-_ORDINAL_WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_NTH_SECOND = re.compile(
-    r"\b((?:before|until|after|in|within|during|at) )?the "
-    rf"({'|'.join(_ORDINAL_WORDS)}|\d+(?:st|nd|rd|th)) second\b(?! \w+ed\b)"
-    r"(?=[?.,!]|$| (?:of|and|or|is|does|do|in) )",
-    re.IGNORECASE,
-)
-_LAST_SECOND = re.compile(r"\b(last|final) second(?=\s*(?:of\b|[?.,!]|$))", re.IGNORECASE)
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
     "main_colour": "colour",
@@ -71,6 +78,9 @@ _CHOICE_ASK: dict[str, Ask] = {
 }
 
 
+_IN_TOTAL = re.compile(r"\b(total|altogether|overall|in all)\b", re.IGNORECASE)
+
+
 def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
     """The question as a query; `unknowable`, with the reason, if measurement cannot answer it.
 
@@ -79,13 +89,15 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
         choices: the choices, possibly none.
         tracks: number of candidate audio files.
     """
-    question = _plain_seconds(question)
+    question = plain_seconds(question)
     if asks_direction(question):
         return Query("unknowable", reason=_NO_DIRECTIONS)
+    if _DONE_TO.search(question):
+        return Query("unknowable", reason=_NO_DEEDS)
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
     if world is not None:
-        return Query("unknowable", reason=f"the question speaks of '{world.text}': {_LIMIT}")
+        return Query("unknowable", reason=_world_reason(world))
     if any(item.kind == "prop" and item.value == "outline" for item in items):
         return Query("unknowable", reason=_NO_OUTLINES)
     cut = _any_sound_as_noun(clauses.split_clauses(items))
@@ -93,24 +105,20 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
     for rule in _RULES:
         query = rule(cut, kinds, tracks)
         if query is not None:
+            if query.ask == "length" and _IN_TOTAL.search(question):
+                query = replace(query, prop="total")
             return _refuse_left_out(_refuse_outlines(query), cut)
-    return Query("unknowable", reason=f"nothing in the question names what is measured: {_LIMIT}")
+    return Query("unknowable", reason=f"nothing in the question names what is measured: {_MEASURED}")
 
 
-def _plain_seconds(question: str) -> str:
-    """The question with "the third second" and "the last second", times and no events, as spans of seconds."""
-
-    def span(match: re.Match[str]) -> str:
-        end = _ORDINAL_WORDS.index(match[2].lower()) + 1 if match[2].isalpha() else int(match[2][:-2])
-        edge = {"before": end - 1, "until": end, "after": end}.get((match[1] or "").strip().lower())
-        return f"between {end - 1} and {end} seconds" if edge is None else f"{match[1]}{edge} seconds"
-
-    return _LAST_SECOND.sub(r"\1 1 second", _NTH_SECOND.sub(span, question))
+def _world_reason(word: PhraseItem) -> str:
+    """Why a word of the real world, or one in no list, leaves the question without an answer."""
+    return f"the question speaks of '{word.text}': {_NOT_TOLD.get(word.value, _MEASURED)}"
 
 
 def _any_sound_as_noun(cut: Clauses) -> Clauses:
     """Read "any sound" as a sound event, not as the presence of sound, if a time or a relation follows."""
-    if not cut.relations and not has_item(cut.main, "half", "1", "2", "begin", "finish"):
+    if not cut.relations and not any(item.kind in {"half", "number"} for item in cut.main):
         return cut
     sound = PhraseItem("np", "sound", "sound", Pick(domain="sound", words="sound"))
     return cut._replace(main=[sound if item.kind == "audio" and item.value == "sound" else item for item in cut.main])
@@ -167,6 +175,9 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
     items = all_items(cut)
     parts = {item.value for item in items if item.kind == "half"}
     places = {item.pick.place for item in items if item.pick.place}
+    comp = next((item.value for item in items if item.kind == "comp" and item.value.startswith("level")), None)
+    if comp and parts == {"1", "2"} and not places and has_item(items, "conj", "or"):
+        return Query("choose", *halves_of_sound(), prop=comp)
     if (len(parts) > 1 or len(places) > 1) and has_item(items, "conj", "or"):
         return Query("unknowable", reason="the question offers two parts of the clip or the picture to choose from")
     return read_yes_no(cut, _main_pick(cut, cut.main))
@@ -318,6 +329,7 @@ def _asked_property(main: list[PhraseItem], kinds: set[str], offered: str | None
 
 _RULES: tuple[Callable[[Clauses, set[str], int], Query | None], ...] = (
     _read_track_choice,
+    read_side,
     read_stillness,
     read_neighbour,
     read_gap,

@@ -12,12 +12,13 @@ from typing import Literal, NamedTuple
 from aurelia_core.types import Span, Window
 from aurelia_core.witnesses.written import quoted_texts
 from aurelia_offline.questions.query import span_in_seconds
+from aurelia_offline.questions.seconds import plain_seconds
 
 Subject = Literal["speech", "text"]
 WitnessedAsk = Literal["exists", "what", "when", "end", "length"]
 
 _PLACES = frozenset({"top", "bottom", "left", "right"})
-_CAPITALS = re.compile(r"\b[A-Z0-9]*[A-Z]{2}[A-Z0-9]*(?:\s+[A-Z0-9]{2,})*\b")
+_CAPITALS = re.compile(r"\b(?:[A-Z0-9]+-)*[A-Z0-9]*[A-Z]{2}[A-Z0-9]*(?:[\s-]+[A-Z0-9]{2,})*\b")
 _BETWEEN = re.compile(r"\b(?:between|from)\s+(\d+(?:\.\d+)?)\s*(?:s|seconds)?\s*(?:and|to|until)\s+(\d+(?:\.\d+)?)")
 _AFTER = re.compile(r"\bafter\s+(\d+(?:\.\d+)?)")
 _BEFORE = re.compile(r"\bbefore\s+(\d+(?:\.\d+)?)")
@@ -52,6 +53,7 @@ class WitnessedQuestion(NamedTuple):
         places: sides of the picture that the text stands on.
         span: the part of the clip, as fractions of it if `half`, else seconds, below 0 from its end; None: all of it.
         half: whether `span` is in fractions.
+        titled: whether the text is called a title.
     """
 
     subject: Subject
@@ -61,6 +63,7 @@ class WitnessedQuestion(NamedTuple):
     places: frozenset[str] = frozenset()
     span: Span | None = None
     half: bool = False
+    titled: bool = False
 
     def window(self, duration: float) -> Window | None:
         """The part of a clip in seconds; None: all of it, or none of it is left."""
@@ -74,6 +77,7 @@ class WitnessedQuestion(NamedTuple):
 def read_witnessed(question: str) -> WitnessedQuestion | None:
     """The question, if it is about speech or text and every word of it is understood; else None."""
     quoted, rest = _take_quoted(question)
+    rest = plain_seconds(rest)
     words = re.findall(r"[a-z]+", rest.lower())
     subject = _subject(words, quoted)
     if subject is None or not set(words) <= _words("common", f"names_{subject}", subject):
@@ -85,7 +89,7 @@ def read_witnessed(question: str) -> WitnessedQuestion | None:
     if span is None and (set(words) & {"half", "after", "before", "between"} or any(map(str.isdigit, rest))):
         return None
     negated = ask == "exists" and bool(set(words) & {"no", "nobody"})
-    return WitnessedQuestion(subject, ask, quoted, negated, _PLACES & set(words), span, half)
+    return WitnessedQuestion(subject, ask, quoted, negated, _PLACES & set(words), span, half, "title" in words)
 
 
 def _take_quoted(question: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Understands yes/no questions: existence, comparison, identity, number, and claims about one event."""
 
+import re
 from dataclasses import replace
 
 from aurelia_offline.questions import clauses
@@ -9,6 +10,7 @@ from aurelia_offline.questions.query import Domain, Pick, Query
 
 _NO_BRIGHTNESS = "how dark or bright the picture is is not told, only its colours and fades to black"
 NOT_COUNTED_TOGETHER = "how many things happen at one time is not counted, only whether two of them overlap"
+_INDEFINITE = re.compile(r"(any|some)(thing|body|one)?\b")
 _ORDER_PROPERTIES = {"before": "start-", "right_before": "start-", "after": "start+", "right_after": "start+"}
 
 
@@ -22,7 +24,7 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     query = (
         _read_mute(cut, subject)
         or _read_any_of(cut)
-        or _read_shade(cut)
+        or _read_shade(cut, subject)
         or _read_several_together(cut)
         or _read_bound(cut, subject)
         or _read_same(cut)
@@ -125,11 +127,17 @@ def _halves(items: list[PhraseItem]) -> tuple[Pick, Pick] | None:
         return None
     if at > comp and (named or "than" in items[comp].text):
         return None
+    first, second = halves_of_sound()
+    return (first, second) if items[at].value == "1" else (second, first)
+
+
+def halves_of_sound() -> tuple[Pick, Pick]:
+    """The sound of the first and of the second half of the clip."""
     first, second = (
         Pick(domain="sound", relation="during", span=span, half=True, words=f"the sound of the {name} half")
         for name, span in (("first", (0.0, 0.5)), ("second", (0.5, 1.0)))
     )
-    return (first, second) if items[at].value == "1" else (second, first)
+    return first, second
 
 
 def _read_order(cut: Clauses) -> Query | None:
@@ -139,6 +147,9 @@ def _read_order(cut: Clauses) -> Query | None:
     relation, items = cut.relations[0]
     first = clauses.main_pick(cut.main)
     if relation not in _ORDER_PROPERTIES or any(item.kind == "number" for item in items):
+        return None
+    if _INDEFINITE.match(first.words):
+        # "Does anything move after the click?" asks whether some movement does, not about the first one.
         return None
     second = clauses.with_relations(clauses.main_pick(items, first.domain), cut.relations[1:])
     definite = first.singles_out or first.voice or first.colour or first.place or first.domain in {"cut", "flash"}
@@ -244,14 +255,17 @@ def _read_any_of(cut: Clauses) -> Query | None:
     return Query("exists", first, second)
 
 
-def _read_shade(cut: Clauses) -> Query | None:
-    """Reads "Is there red in the picture?", about a colour, and refuses "Is it dark?", about brightness."""
+def _read_shade(cut: Clauses, subject: Pick) -> Query | None:
+    """Reads "Is the picture white at 3 s?", "Is there red in it?", and refuses "Is it dark?", about brightness."""
     named = [item for item in cut.main if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
     if len(named) != 1 or named[0].kind != "bare" or not named[0].pick.colour or named[0].pick.singles_out:
         return None
     if named[0].text == "dark":
         return Query("unknowable", reason=_NO_BRIGHTNESS)
     exists = any(item.kind == "exist" for item in cut.main) and not any(item.kind == "verb" for item in cut.main)
+    of_picture = any(item.kind == "np" and item.value == "picture" for item in cut.main)
+    if of_picture and not any(item.kind in {"exist", "verb", "conj"} for item in cut.main):
+        return Query("background", replace(subject, domain="background", words="the picture"))
     whole = not cut.relations and not any(item.kind in {"half", "number", "conj"} for item in cut.main)
     if exists and whole and named[0].pick.place is None:
         return Query("palette", Pick(domain="background", colour=named[0].pick.colour, words="the picture"))
@@ -274,4 +288,11 @@ def _read_exists(subject: Pick, cut: Clauses) -> Query | None:
         if edge == "start":
             share = 0.0
         subject = replace(subject, relation="during", span=(share, share), half=True)
+    if edge == "end" and subject.relation is None and subject.domain in {"sound", "motion"}:
+        return Query(
+            "unknowable", reason="whether something ends is not told; ask when it is silent, or what moves then"
+        )
+    if subject.singles_out and subject.span is not None and not any(item.kind == "exist" for item in cut.main):
+        # "Is the loudest sound in the first half?" is about the loudest of all.
+        return Query("exists", subject, prop="alone")
     return Query("exists", subject)

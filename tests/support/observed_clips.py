@@ -50,6 +50,10 @@ DUET = observed(
     ),
     flashes=(5.3,),
     sync=AudiovisualSync(0.01, 0.9),
+    levels=tuple(
+        next((level for a, b, level in ((10, 16, -24.0), (25, 31, -15.0), (40, 45, -30.0)) if a <= at < b), -90.0)
+        for at in range(60)
+    ),
 )
 CUT = observed(
     5.0,

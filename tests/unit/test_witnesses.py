@@ -13,7 +13,7 @@ from aurelia_core.witnesses.measured import MeasuredWitness
 from aurelia_core.witnesses.objects import Box, ObjectWitness, PictureWitness, box_colours, stable_count
 from aurelia_core.witnesses.sound_events import SoundEventWitness, SoundLabelWitness, matching_labels
 from aurelia_core.witnesses.transcript import TranscriptWitness, Utterance, read_ctc, words_heard
-from aurelia_core.witnesses.voice import VoiceWitness
+from aurelia_core.witnesses.voice import Voices, VoiceWitness
 from aurelia_core.witnesses.written import Reading, TextLine, WrittenWitness, similarity
 from benchmarks.offline.schedules import MemoryStore
 from benchmarks.offline.truthful import beat, cuts_under_moving_camera, fade
@@ -270,7 +270,7 @@ def test_written_text(asked, complete, verdict) -> None:
 )
 def test_voices(asked, verdict) -> None:
     view = view_of()
-    view.memory["silero-vad"] = ((1.0, 3.0),)
+    view.memory["silero-vad"] = Voices(((1.0, 3.0),), ())
     assert VoiceWitness().check(asked, view)["verdict"] == verdict
 
 
