@@ -101,7 +101,7 @@ class MiniatureCritic(StudyChat):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": MINIATURE, "asks": 2}
+        return {"model": MINIATURE, "asks": 3}
 
     def reply(self, request: RoleRequest) -> dict[str, Any]:
         """A score, the claims of a caption, or the checks of claims."""
@@ -167,29 +167,36 @@ def ask_about_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[s
         claim: a claim of `turn_claims`.
         ask: gives the miniature's answer to a question.
     """
-    answers: list[str] = []
+    answers, unread = list[str](), False
     for question, wanted in _questions_of(claim):
-        answer = ask(question)
+        answer = ask(question).strip()
         answers.append(f"{question_text(question)} {answer}")
-        if answer.strip().casefold() == wanted.casefold():
+        if answer.casefold() == wanted.casefold():
             verdict = "cannot_tell" if len(answers) > 1 else "supported"
             return {"verdict": verdict, "window": claim["window"], "reason": " ".join(answers)}
+        unread = unread or answer not in answer_options(question)
     if not answers:
         return {"verdict": "cannot_tell", "reason": "no short question decides it"}
-    return {"verdict": "contradicted", "window": claim["window"], "reason": " ".join(answers)}
+    # An answer that is none of the choices says nothing.
+    verdict = "cannot_tell" if unread else "contradicted"
+    return {"verdict": verdict, "window": claim["window"], "reason": " ".join(answers)}
 
 
 def _questions_of(claim: Claim) -> list[tuple[StageQuestion, str]]:
     """The questions that decide a claim, each with the answer that supports it."""
+    names = stage_names()
+    if claim.get("negated") and claim["kind"] == "sound":
+        # Where one turn is silent, two instruments sound before the last one.
+        before_last = StageQuestion("before", Referent("last")), names.counts[len(names.turns) - 2]
+        return [(StageQuestion("odd"), ODD_FINDINGS["mute"]), before_last]
     if claim.get("negated"):
-        return [(StageQuestion("odd"), ODD_FINDINGS["mute" if claim["kind"] == "sound" else "still"])]
+        return [(StageQuestion("odd"), ODD_FINDINGS["still"])]
     if claim["kind"] == "source":
         instrument, spot = claim["subject"], claim["value"]
         return [
             (StageQuestion("spot", Referent(instrument)), spot),
             (StageQuestion("instrument", Referent(spot)), instrument),
         ]
-    names = stage_names()
     if claim["kind"] != "order" or claim.get("subject") not in names.turns:
         return []
     turn, instrument = names.turns.index(claim["subject"]), claim["value"]

@@ -178,9 +178,12 @@ def test_the_miniature_is_asked_a_short_question_a_claim_and_a_second_one_before
     def ask(question: StageQuestion) -> str:
         asked.append(question_text(question))
         said = {
+            "What is odd in this clip?": "nothing",
+            "How many instruments sound before the last instrument?": "3",
+            "How many instruments sound before the bell?": "1",
+            "How many instruments sound before the reed?": "3",
             "At which spot is the bell?": "one",
             "At which spot is the reed?": "two",
-            "How many instruments sound before the reed?": "3",
         }
         return said.get(asked[-1], "drum")
 
@@ -202,3 +205,9 @@ def test_the_miniature_scores_the_share_of_turns_that_agree() -> None:
     found = miniature_critic.compare_turns(told, own)
     assert (found["score"], [window["start"] for window in found["windows"]]) == (5, [1.0, 2.0])
     assert miniature_critic.compare_turns("A bell rings.", own)["score"] is None
+
+
+def test_an_answer_that_is_no_choice_contradicts_nothing() -> None:
+    (claim,) = miniature_critic.turn_claims("bell at nowhere")[1:]
+    assert miniature_critic.ask_about_claim(claim, lambda asked: "yam")["verdict"] == "cannot_tell"
+    assert miniature_critic.ask_about_claim(claim, lambda asked: "nothing")["verdict"] == "contradicted"
