@@ -1,4 +1,4 @@
-"""Single claims about a scene in forty-four wordings, each written before the reader of claims was changed for it.
+"""Single claims about a scene in forty-eight wordings, each written before the reader of claims was changed for it.
 
 Wordings 0 and 1 served its development. Each later group was held back, run once, and what failed was mended as kinds:
 
@@ -306,7 +306,7 @@ def worded_claims(facts: Facts, wording: int) -> list[WordedClaim]:
 
     Args:
         facts: the facts, true or with one of them changed.
-        wording: 0 to 43.
+        wording: 0 to 47.
     """
     return [*_heard(facts, wording), *_seen(facts, wording)]
 

@@ -88,7 +88,7 @@ def pairs_of_scene(seed: int, facts: Facts, wording: int) -> list[ClaimPair]:
     Args:
         seed: the seed of the scene.
         facts: its facts.
-        wording: 0 to 43.
+        wording: 0 to 47.
     """
     found = []
     for number, (kind, change) in enumerate(_KINDS.items()):
