@@ -104,8 +104,8 @@ def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> lis
     if about.voices:
         fits = heard.voice in about.voices
         verdict = as_verdict(fits) * max(0.0, 1.4 * heard.voice_confidence - 0.4)
-        if not fits and "click" in {heard.voice, *about.voices}:
-            verdict *= _length_difference(heard, about.voices)
+        if not fits and ("click" in about.voices or (heard.voice == "click" and "noise" in about.voices)):
+            verdict *= _length_difference(heard)
         facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {heard_sound_name(heard)}", window))
     if about.pitch is not None:
         facts.append(_pitch_fact(about.pitch, heard, window))
@@ -116,12 +116,10 @@ def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> lis
     return facts
 
 
-def _length_difference(heard: HeardSound, voices: frozenset[str]) -> float:
-    """How clearly the length of a sound separates a click from another kind, 0..1; a beep may be as short."""
+def _length_difference(heard: HeardSound) -> float:
+    """How clearly the length of a sound separates click from noise or tone, 0..1; a beep may be as short as a click."""
     octaves = math.log2(max(heard.end - heard.start, 0.01) / 0.12)
-    if "tone" not in {heard.voice, *voices}:
-        octaves = abs(octaves)
-    return min(1.0, max(0.0, octaves))
+    return min(1.0, max(0.0, octaves) if heard.voice == "tone" else abs(octaves))
 
 
 def _pitch_fact(pitch: float, heard: HeardSound, window: tuple[float, float]) -> Fact:

@@ -11,12 +11,15 @@ from aurelia_core.claims import Claim, score_verdicts
 from aurelia_core.media import ClipStore
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import ArbiterRequest, ClaimCheckRequest, ClaimsRequest
+from aurelia_core.settings import Settings
 from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.caption_text import unknown_words
-from aurelia_offline.critic.claim_witness import check_claims, read_claims
+from aurelia_offline.critic.claim_witness import check_claims, measure_claim, read_claims
+from aurelia_offline.critic.evaluate import measure_evidence
 from aurelia_offline.critic.plain_claims import plain_claim
 from aurelia_offline.study import miniature_critic
+from aurelia_offline.world.scene import parse_scene, write_scene
 from aurelia_offline.world.stage import StageQuestion, question_text
 from benchmarks.offline.claim_wordings import worded_claims
 from benchmarks.offline.critic_scenes import facts_of
@@ -211,3 +214,29 @@ def test_an_answer_that_is_no_choice_contradicts_nothing() -> None:
     (claim,) = miniature_critic.turn_claims("bell at nowhere")[1:]
     assert miniature_critic.ask_about_claim(claim, lambda asked: "yam")["verdict"] == "cannot_tell"
     assert miniature_critic.ask_about_claim(claim, lambda asked: "nothing")["verdict"] == "contradicted"
+
+
+def test_a_short_beep_may_be_called_a_click_and_a_click_is_no_tone(tmp_path: Path) -> None:
+    sounds = [
+        {"start": 0.8, "end": 0.85, "voice": "click", "level": -15},
+        {"start": 1.6, "end": 2.1, "voice": "tone", "pitch": 440, "level": -18},
+        {"start": 3.0, "end": 3.06, "voice": "tone", "pitch": 900, "level": -18},
+    ]
+    write_scene(parse_scene({"seconds": 4.0, "sounds": sounds}), tmp_path / "clip.mp4")
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
+    clip = store.admit(tmp_path / "clip.mp4")
+    evidence = measure_evidence(clip, [], clip["duration"], store)
+    verdicts = {
+        "A click is heard at 0.8 s.": "supported",
+        "A click is heard at 0.8 s, then a click at 3.0 s.": "supported",
+        "A click is heard at 1.6 s.": "contradicted",
+        "A tone is heard at 0.8 s.": "contradicted",
+        "At 3.0 s a click is heard.": "supported",
+    }
+    assert {text: measure_claim(text, evidence)["verdict"] for text in verdicts} == verdicts
+
+
+def test_two_moments_are_no_span() -> None:
+    assert plain_claim("A click at 0.5 s, then a click at 2 s.") is None
+    assert plain_claim("A click from 0.5 s to 2 s.") == "a click can be heard from 0.5 s to 2 s"
+    assert "more until" not in parse_caption("A click at 2.5 s, 14 more until 9.6 s.").claims[0].clause
