@@ -64,7 +64,8 @@ class SeenMotion:
 class Shot:
     """The time between two cuts: the background's colour names, most likely first, and the shares of all colours.
 
-    `plain` is the share of the picture that the background colour covers.
+    `plain` is the share of the picture that the background colour covers; `lasting` the share of the time in which it
+    covers at least half of that, so that a dissolve is noticed.
     """
 
     start: float
@@ -72,6 +73,7 @@ class Shot:
     background: tuple[str, ...]
     plain: float
     colours: dict[str, float] = field(default_factory=dict)
+    lasting: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from aurelia_offline.critic.evidence import AudioEvidence, HeardSound, SeenMotio
 from aurelia_offline.critic.matching import SURE_CONFIDENCE, as_verdict, grade, motion_facts
 from aurelia_offline.critic.sound_checks import SoundChecks
 
+_LASTING = 0.85
+"""Share of a shot from which its background lasts."""
+
 
 class PictureChecks(SoundChecks):
     """The checks of claims that need the picture."""
@@ -54,6 +57,7 @@ class PictureChecks(SoundChecks):
         shots = list(self.evidence.video.shots)
         if not shots or not claim.about.colours:
             return
+        moment = bool(claim.about.spans) and claim.about.spans[0][1] is None
         for start, end in claim.about.spans[:1]:
             middle = start + 0.3
             if end is not None:
@@ -63,7 +67,9 @@ class PictureChecks(SoundChecks):
             shot = max(shots, key=lambda shot, colour=colour: (colour in shot.background[:3]) + shot.plain)  # type: ignore[misc]
             known = colour in shot.background
             verdict = 1.0
-            if not known:
+            if shot.lasting < _LASTING and not moment:
+                verdict = 0.0
+            elif not known:
                 verdict = -min(1.0, max(0.0, 3 * shot.plain - 0.7)) * (shot.colours.get(colour, 0) < 0.25)
             window = None
             if len(shots) > 1:

@@ -168,7 +168,8 @@ def _blur(histogram: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _measure_shot(film: _Film, clear: npt.NDArray[np.intp], span: tuple[float, float]) -> Shot:
     step = max(1, len(clear) // 40)
-    still = np.median(film.lab[clear[::step]], axis=0)
+    frames = film.lab[clear[::step]]
+    still = np.median(frames, axis=0)
     named = nearest_anchors(still)
     shares = np.bincount(named.ravel(), minlength=len(COLOUR_ANCHORS)) / named.size
     top = int(shares.argmax())
@@ -176,7 +177,9 @@ def _measure_shot(film: _Film, clear: npt.NDArray[np.intp], span: tuple[float, f
     ordered = list(COLOUR_ANCHORS)
     colours = {ordered[index]: float(share) for index, share in enumerate(shares) if share >= 0.004}
     near = tuple(dict.fromkeys([ordered[top], *likely_names(middle)]))
-    return Shot(*span, near, float(shares[top]), colours)
+    covered = [(nearest_anchors(frame) == top).mean() for frame in frames]
+    lasting = float(np.mean([share >= shares[top] / 2 for share in covered]))
+    return Shot(*span, near, float(shares[top]), colours, lasting)
 
 
 def _find_motions(film: _Film, shot: Shot) -> list[SeenMotion]:

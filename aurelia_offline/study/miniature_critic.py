@@ -101,7 +101,7 @@ class MiniatureCritic(StudyChat):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": MINIATURE, "asks": 3}
+        return {"model": MINIATURE, "asks": 4}
 
     def reply(self, request: RoleRequest) -> dict[str, Any]:
         """A score, the claims of a caption, or the checks of claims."""
@@ -185,12 +185,8 @@ def ask_about_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[s
 def _questions_of(claim: Claim) -> list[tuple[StageQuestion, str]]:
     """The questions that decide a claim, each with the answer that supports it."""
     names = stage_names()
-    if claim.get("negated") and claim["kind"] == "sound":
-        # Where one turn is silent, two instruments sound before the last one.
-        before_last = StageQuestion("before", Referent("last")), names.counts[len(names.turns) - 2]
-        return [(StageQuestion("odd"), ODD_FINDINGS["mute"]), before_last]
     if claim.get("negated"):
-        return [(StageQuestion("odd"), ODD_FINDINGS["still"])]
+        return [(StageQuestion("odd"), ODD_FINDINGS["mute" if claim["kind"] == "sound" else "still"])]
     if claim["kind"] == "source":
         instrument, spot = claim["subject"], claim["value"]
         return [
