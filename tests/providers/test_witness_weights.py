@@ -11,6 +11,7 @@ from aurelia_core.witnesses.checkpoint import load_checkpoint
 from aurelia_core.witnesses.objects import ObjectWitness, PictureWitness
 from aurelia_core.witnesses.sound_events import SoundEventWitness, SoundLabelWitness
 from aurelia_core.witnesses.transcript import TranscriptWitness
+from aurelia_core.witnesses.voice import Voices
 from benchmarks.offline.schedules import MemoryStore
 from tests.support import tiny_witnesses
 from tests.unit.test_witnesses import claim
@@ -88,7 +89,7 @@ def test_pictures(tmp_path, view) -> None:
 
 def test_transcripts(tmp_path, view) -> None:
     witness = TranscriptWitness(str(tiny_witnesses.transcript_model(tmp_path)))
-    view.memory["silero-vad"] = ((0.5, 2.0), (3.0, 4.5))
+    view.memory["silero-vad"] = Voices(clear=((0.5, 2.0), (3.0, 4.5)), doubtful=())
     assert [(one.start, one.end) for one in witness.utterances(view)] == [(0.5, 2.0), (3.0, 4.5)]
     assert all(isinstance(one.text, str) for one in witness.utterances(view))
 
