@@ -177,7 +177,7 @@ def _ways(store: ClipStore, clip: MediaRef, speech: MediaRef) -> dict[str, Calla
     return {
         "decoding": lambda: (view.frames(None, 10**6, 180), view.sound()),
         "silero-vad": lambda: clip_speech(view),
-        "rapidocr, at most 12 distinct pictures at 360 lines": lambda: read_clip(view),
+        "rapidocr, a picture a second at 360 lines": lambda: read_clip(view),
         "measured": lambda: observe_whole_clip(store, clip, None),
         "pocketsphinx, with silero-vad, 30 s of speech": lambda: SpokenWitness().check(claim, spoken),
     }
