@@ -101,7 +101,7 @@ class MiniatureCritic(StudyChat):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": MINIATURE, "asks": 4}
+        return {"model": MINIATURE, "asks": 5}
 
     def reply(self, request: RoleRequest) -> dict[str, Any]:
         """A score, the claims of a caption, or the checks of claims."""
@@ -134,12 +134,17 @@ class MiniatureCritic(StudyChat):
 def turn_claims(caption: str) -> list[Claim]:
     """Two claims for each turn of a caption: which instrument sounds, and where; in the order of the turns."""
     names, claims = stage_names(), list[Claim]()
-    for number, (instrument, spot) in enumerate(_turns(caption)):
+    turns = _turns(caption)
+    for number, (instrument, spot) in enumerate(turns):
         window: Window = {"start": float(number), "end": number + 1.0}
         turn = names.turns[number] if number < len(names.turns) else str(number + 1)
         if instrument == _SILENT:
             text = f"No instrument sounds in the {turn} turn."
-            claims.append({"text": text, "kind": "sound", "modality": "audio", "window": window, "negated": True})
+            before, after = (_nearest(turns, number, step) for step in (-1, 1))
+            claims.append(
+                {"text": text, "kind": "sound", "modality": "audio", "window": window, "negated": True,
+                 "subject": before, "other": after}
+            )  # fmt: skip
         else:
             text = f"The {turn} instrument is the {instrument}."
             claims.append(
@@ -156,6 +161,12 @@ def turn_claims(caption: str) -> list[Claim]:
                  "value": spot}
             )  # fmt: skip
     return claims
+
+
+def _nearest(turns: list[tuple[str, str]], number: int, step: int) -> str:
+    """The instrument of the next turn in a direction that has one; "" without."""
+    following = turns[number + 1 :] if step > 0 else turns[:number][::-1]
+    return next((instrument for instrument, _ in following if instrument != _SILENT), "")
 
 
 def ask_about_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[str, Any]:
@@ -185,8 +196,10 @@ def ask_about_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[s
 def _questions_of(claim: Claim) -> list[tuple[StageQuestion, str]]:
     """The questions that decide a claim, each with the answer that supports it."""
     names = stage_names()
+    if claim.get("negated") and claim["kind"] == "sound":
+        return _questions_of_silence(claim.get("subject", ""), claim.get("other", ""))
     if claim.get("negated"):
-        return [(StageQuestion("odd"), ODD_FINDINGS["mute" if claim["kind"] == "sound" else "still"])]
+        return [(StageQuestion("odd"), ODD_FINDINGS["still"])]
     if claim["kind"] == "source":
         instrument, spot = claim["subject"], claim["value"]
         return [
@@ -201,6 +214,26 @@ def _questions_of(claim: Claim) -> list[tuple[StageQuestion, str]]:
         (StageQuestion("instrument", referents[turn]), instrument),
         (StageQuestion("before", Referent(instrument)), names.counts[turn]),
     ]
+
+
+def _questions_of_silence(before: str, after: str) -> list[tuple[StageQuestion, str]]:
+    """Where a turn is silent, the instruments before and after it follow each other; "": there is none."""
+    if before and after:
+        return [
+            (StageQuestion("instrument", Referent(before, ("after",))), after),
+            (StageQuestion("instrument", Referent(after, ("before",))), before),
+        ]
+    if after:
+        return [
+            (StageQuestion("instrument", Referent("first")), after),
+            (StageQuestion("before", Referent(after)), "0"),
+        ]
+    if before:
+        return [
+            (StageQuestion("instrument", Referent("last")), before),
+            (StageQuestion("after", Referent(before)), "0"),
+        ]
+    return []
 
 
 def compare_turns(caption: str, own: str) -> dict[str, Any]:

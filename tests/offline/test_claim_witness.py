@@ -184,6 +184,8 @@ def test_the_miniature_is_asked_a_short_question_a_claim_and_a_second_one_before
         asked.append(question_text(question))
         said = {
             "What is odd in this clip?": "nothing",
+            "Which instrument is the instrument after the bell?": "flute",
+            "Which instrument is the instrument before the drum?": "flute",
             "How many instruments sound before the bell?": "1",
             "How many instruments sound before the reed?": "3",
             "At which spot is the bell?": "one",
