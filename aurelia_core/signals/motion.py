@@ -65,7 +65,7 @@ def detect_motions(times: Vector, images: Images) -> ShotMotion:
         times: float64[N], seconds, ascending.
         images: uint8[N, H, W, 3] RGB.
     """
-    blocks = _block_means(images)
+    blocks = block_means(images, _BLOCK_ROWS)
     if len(blocks) < 2:
         return ShotMotion([], np.zeros(blocks.shape[1:3]))
     shifts = estimate_camera_shifts(images)
@@ -105,9 +105,9 @@ def join_motions(first: Motion, second: Motion) -> Motion:
     )
 
 
-def _block_means(images: Images | FloatImages) -> FloatImages:
-    """The mean colour of each block, float32[N, about 60 rows, columns, 3]; codec noise averages out."""
-    block = max(1, images.shape[1] // _BLOCK_ROWS)
+def block_means(images: Images | FloatImages, about_rows: int) -> FloatImages:
+    """The mean colour of each square block, float32[N, about so many rows, columns, 3]; codec noise averages out."""
+    block = max(1, images.shape[1] // about_rows)
     rows = images.shape[1] // block
     columns = images.shape[2] // block
     cut = images[:, : rows * block, : columns * block]
@@ -124,7 +124,7 @@ def _changed_blocks(blocks: FloatImages, images: Images, shifts: Vector) -> Mask
     """
     masks: Mask = np.abs(np.diff(blocks, axis=0)).max(axis=-1) > _BLOCK_CHANGE_LEVELS
     for pair in np.flatnonzero(shifts.any(axis=1)).tolist():
-        before = _block_means(shift_image(images[pair], shifts[pair])[None])[0]
+        before = block_means(shift_image(images[pair], shifts[pair])[None], _BLOCK_ROWS)[0]
         least = _BLOCK_CHANGE_LEVELS + _EDGE_TOLERANCE * _local_range(blocks[pair + 1])
         masks[pair] = np.abs(blocks[pair + 1] - before).max(axis=-1) > least
     return masks

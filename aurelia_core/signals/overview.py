@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from aurelia_core.arrays import FloatImages, Images, Samples, Vector, true_runs
+from aurelia_core.signals.motion import block_means
 from aurelia_core.signals.observation import LEVEL_SECONDS, Observation, SideChanges
 from aurelia_core.types import MediaRef, Span, is_video
 
@@ -54,7 +55,7 @@ def with_overview(observation: Observation, store: "ClipSource", clip: MediaRef,
     count = min(_MOST_FRAMES, int(_FRAMES_A_SECOND * clip["duration"]) + 1)
     frames = store.frames(clip, [], count, _HEIGHT)
     times = np.asarray(frames.times, np.float64)
-    if not len(times) or min(_block_means(frames.images).shape[1:3]) < 2:
+    if not len(times) or min(block_means(frames.images, _BLOCK_ROWS).shape[1:3]) < 2:
         return observation
     jumps = (*observation.cuts, *observation.flashes)
     return replace(
@@ -120,7 +121,7 @@ def find_sudden_changes(times: Vector, images: Images, known: Sequence[float]) -
 
     A cut between two views of one room changes less of the picture than a cut is required to.
     """
-    blocks = _block_means(images)
+    blocks = block_means(images, _BLOCK_ROWS)
     changed = (np.abs(np.diff(blocks, axis=0)).max(axis=-1) > _SUDDEN_LEVELS).mean(axis=(1, 2))
     found = []
     for at in np.flatnonzero(changed >= _SUDDEN_SHARE).tolist():
@@ -141,7 +142,7 @@ def find_black_spans(times: Vector, images: Images) -> tuple[Span, ...]:
 
 def lights_up(times: Vector, images: Images, cuts: Sequence[float]) -> bool:
     """Whether a part of the picture becomes much brighter at once, other than at a cut."""
-    bright = _block_means(images).mean(axis=-1)
+    bright = block_means(images, _BLOCK_ROWS).mean(axis=-1)
     found = (np.diff(bright, axis=0) > _LIGHT_LEVELS).mean(axis=(1, 2)) >= _LIGHT_SHARE
     return any(not any(times[at] < cut <= times[at + 1] for cut in cuts) for at in np.flatnonzero(found).tolist())
 
@@ -161,7 +162,7 @@ def _beside(spans: Sequence[Span], observation: Observation) -> Iterator[Span]:
 
 def _changes(times: Vector, images: Images, lag: int, jumps: Sequence[float]) -> _Changes:
     """The differences of pictures that lie `lag` frames apart, without a change of the light of the whole picture."""
-    blocks = _block_means(images)
+    blocks = block_means(images, _BLOCK_ROWS)
     start, end = times[:-lag], times[lag:]
     apart = np.array([not any(a < jump <= b for jump in jumps) for a, b in zip(start, end, strict=True)], bool)
     pairs = np.flatnonzero(apart)
@@ -170,14 +171,6 @@ def _changes(times: Vector, images: Images, lag: int, jumps: Sequence[float]) ->
     # A picture that differs almost everywhere has been cut, faded or swung.
     calm = (levels > _CHANGED_LEVELS).mean(axis=(1, 2)) < _CUT_SHARE
     return _Changes(start[pairs][calm], end[pairs][calm], levels[calm])
-
-
-def _block_means(images: Images) -> FloatImages:
-    size = max(1, images.shape[1] // _BLOCK_ROWS)
-    rows, columns = images.shape[1] // size, images.shape[2] // size
-    cut = images[:, : rows * size, : columns * size]
-    means: FloatImages = cut.reshape(len(images), rows, size, columns, size, 3).mean(axis=(2, 4), dtype=np.float32)
-    return means
 
 
 def _difference(before: FloatImages, after: FloatImages) -> FloatImages:

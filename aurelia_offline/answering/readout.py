@@ -351,10 +351,8 @@ def _notable(silences: tuple[MeasuredEvent, ...]) -> tuple[MeasuredEvent, ...]:
 
 def _answer_together(query: Query, events: tuple[MeasuredEvent, ...], seen: Observation) -> MeasuredAnswer:
     """When the events are, from when to when; or how long altogether, what overlaps once."""
-    listed, modality = (
-        join_words([event_words(event, seen) for event in events[:8]]),
-        domain_modality(query.pick.domain),
-    )
+    listed = join_words([event_words(event, seen) for event in events[:8]])
+    modality = domain_modality(query.pick.domain)
     if query.ask == "when":
         return MeasuredAnswer((Value("seconds", events[0].start),), listed, listed, modality)
     total = sum(end - start for start, end in join_spans((event.start, event.end) for event in events))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aurelia_core.answers.clean_answer import UNKNOWN
+from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import Modality, Span
 from aurelia_core.witnesses.base import ClipView, inside
 from aurelia_core.witnesses.voice import VoiceWitness, clip_voices
@@ -89,24 +90,13 @@ def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> Me
     if question.ask == "exists":
         return yes_no_finding(not question.negated, cue, sense)
     if question.ask == "when":
-        listed = join_words([span_text(*span) for span in _union(spans)[:_MAX_LINES]])
+        listed = join_words([span_text(*span) for span in join_spans(spans)[:_MAX_LINES]])
         return MeasuredAnswer((Value("seconds", min(spans)[0]),), listed, cue, sense)
     if question.ask == "end":
         last = max(end for _, end in spans)
         return MeasuredAnswer((Value("seconds", last),), seconds_text(last), cue, sense)
-    total = sum(end - start for start, end in _union(spans))
+    total = sum(end - start for start, end in join_spans(spans))
     return MeasuredAnswer((Value("seconds", total),), seconds_text(total), cue, sense)
-
-
-def _union(spans: list[Span]) -> list[Span]:
-    """The spans in order of time, those that overlap or meet as one."""
-    joined: list[Span] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _sense(question: WitnessedQuestion) -> Modality:
