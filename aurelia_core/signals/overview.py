@@ -55,16 +55,19 @@ def with_overview(observation: Observation, store: "ClipSource", clip: MediaRef,
     count = min(_MOST_FRAMES, int(_FRAMES_A_SECOND * clip["duration"]) + 1)
     frames = store.frames(clip, [], count, _HEIGHT)
     times = np.asarray(frames.times, np.float64)
-    if not len(times) or min(block_means(frames.images, _BLOCK_ROWS).shape[1:3]) < 2:
+    if not len(times):
+        return observation
+    blocks = block_means(frames.images, _BLOCK_ROWS)
+    if min(blocks.shape[1:3]) < 2:
         return observation
     jumps = (*observation.cuts, *observation.flashes)
     return replace(
         observation,
-        slow_changes=tuple(_beside(find_slow_changes(times, frames.images, jumps), observation)),
-        side_changes=measure_sides(times, frames.images, jumps),
-        sudden_changes=find_sudden_changes(times, frames.images, (*jumps, *_fade_times(observation))),
+        slow_changes=tuple(_beside(find_slow_changes(times, blocks, jumps), observation)),
+        side_changes=measure_sides(times, blocks, jumps),
+        sudden_changes=find_sudden_changes(times, blocks, (*jumps, *_fade_times(observation))),
         black_spans=find_black_spans(times, frames.images),
-        lights_up=lights_up(times, frames.images, jumps),
+        lights_up=lights_up(times, blocks, jumps),
     )
 
 
@@ -80,18 +83,18 @@ def measure_levels(samples: Samples, rate: int) -> tuple[float, ...]:
     return tuple(round(float(level), 1) for level in levels)
 
 
-def find_slow_changes(times: Vector, images: Images, jumps: Sequence[float]) -> tuple[Span, ...]:
+def find_slow_changes(times: Vector, blocks: FloatImages, jumps: Sequence[float]) -> tuple[Span, ...]:
     """When parts of the picture keep changing from one second to the next, seconds.
 
     Args:
         times: float64[N], seconds, ascending.
-        images: uint8[N, H, W, 3] RGB.
+        blocks: mean colours, float32[N, rows, columns, 3].
         jumps: times of cuts and flashes, across which pictures are not compared.
     """
     if len(times) < 3:
         return ()
     lag = max(1, round(_APART_SECONDS / float(np.median(np.diff(times)))))
-    changes = _changes(times, images, lag, jumps)
+    changes = _changes(times, blocks, lag, jumps)
     share = (changes.levels > _CHANGED_LEVELS).mean(axis=(1, 2)) if len(changes.start) else np.zeros(0)
     # One sudden change is seen in `lag` pairs at most.
     lasting = [(first, last) for first, last in true_runs(share >= _LEAST_SHARE) if last - first > lag]
@@ -99,11 +102,11 @@ def find_slow_changes(times: Vector, images: Images, jumps: Sequence[float]) -> 
     return tuple((float(middle[first]), float(middle[last - 1])) for first, last in lasting)
 
 
-def measure_sides(times: Vector, images: Images, jumps: Sequence[float]) -> SideChanges | None:
+def measure_sides(times: Vector, blocks: FloatImages, jumps: Sequence[float]) -> SideChanges | None:
     """How much each half of the picture changes; None for a single picture."""
     if len(times) < 2:
         return None
-    changes = _changes(times, images, 1, jumps).levels
+    changes = _changes(times, blocks, 1, jumps).levels
     if not len(changes):
         return None
     moving = np.where(changes > _CHANGED_LEVELS, changes, 0.0).mean(axis=0)
@@ -116,12 +119,11 @@ def measure_sides(times: Vector, images: Images, jumps: Sequence[float]) -> Side
     )
 
 
-def find_sudden_changes(times: Vector, images: Images, known: Sequence[float]) -> tuple[float, ...]:
+def find_sudden_changes(times: Vector, blocks: FloatImages, known: Sequence[float]) -> tuple[float, ...]:
     """When much more of the picture changes than before and after, and no cut or fade is known, seconds.
 
     A cut between two views of one room changes less of the picture than a cut is required to.
     """
-    blocks = block_means(images, _BLOCK_ROWS)
     changed = (np.abs(np.diff(blocks, axis=0)).max(axis=-1) > _SUDDEN_LEVELS).mean(axis=(1, 2))
     found = []
     for at in np.flatnonzero(changed >= _SUDDEN_SHARE).tolist():
@@ -140,9 +142,9 @@ def find_black_spans(times: Vector, images: Images) -> tuple[Span, ...]:
     return tuple((float(times[first]), float(times[last - 1])) for first, last in dark)
 
 
-def lights_up(times: Vector, images: Images, cuts: Sequence[float]) -> bool:
+def lights_up(times: Vector, blocks: FloatImages, cuts: Sequence[float]) -> bool:
     """Whether a part of the picture becomes much brighter at once, other than at a cut."""
-    bright = block_means(images, _BLOCK_ROWS).mean(axis=-1)
+    bright = blocks.mean(axis=-1)
     found = (np.diff(bright, axis=0) > _LIGHT_LEVELS).mean(axis=(1, 2)) >= _LIGHT_SHARE
     return any(not any(times[at] < cut <= times[at + 1] for cut in cuts) for at in np.flatnonzero(found).tolist())
 
@@ -160,9 +162,8 @@ def _beside(spans: Sequence[Span], observation: Observation) -> Iterator[Span]:
         yield from rest
 
 
-def _changes(times: Vector, images: Images, lag: int, jumps: Sequence[float]) -> _Changes:
+def _changes(times: Vector, blocks: FloatImages, lag: int, jumps: Sequence[float]) -> _Changes:
     """The differences of pictures that lie `lag` frames apart, without a change of the light of the whole picture."""
-    blocks = block_means(images, _BLOCK_ROWS)
     start, end = times[:-lag], times[lag:]
     apart = np.array([not any(a < jump <= b for jump in jumps) for a, b in zip(start, end, strict=True)], bool)
     pairs = np.flatnonzero(apart)
